@@ -1,0 +1,154 @@
+"""One job and one model -> its resolved config: every layer collected, folded, and completed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from dpcompile import passthrough
+from dpcompile.clashes import conflicts
+from dpcompile.codes import finding
+from dpcompile.dataplan import DataFolder
+from dpcompile.diagnostics import Diagnostic
+from dpcompile.folders import Folders
+from dpcompile.job import JobInput
+from dpcompile.keypath import KeyPath
+from dpcompile.layers import (
+    DERIVED,
+    derived_assignments,
+    eval_settings,
+    excluded_keys,
+    job_field_assignments,
+    spec_assignments,
+    without_conditional,
+)
+from dpcompile.misnamed import Naming
+from dpcompile.resolve import Assignment, ResolvedConfig, Setting, has_adapter, layered, resolve
+from dpcompile.routing import Alpha, Routed, Router
+from dpcompile.secrecy import WANDB_KEY
+from dpcompile.spec import ModelSpec, merge
+from dpcompile.trainer import Field, Scope, TrainerKeys
+from dpcompile.values import identical
+
+_LAST = 10_000  # behind every key that is known
+OWN_SECTIONS = ("dataset", "captioning", "launch", "output", "preset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """The config, the job's own fields with defaults, and what was found on the way."""
+
+    config: ResolvedConfig
+    settings: Mapping[str, Any]
+    diagnostics: tuple[Diagnostic, ...]
+    broken: frozenset[KeyPath]
+    secrets: Mapping[str, str]
+    """Name of a secret in `training` -> its pointer in the job."""
+
+
+def own_settings(job: JobInput, spec: ModelSpec) -> dict[str, Any]:
+    """The job's own fields over the spec's defaults for them."""
+    said = {k: v for k, v in job.value.items() if k in OWN_SECTIONS}
+    return merge(spec.job_defaults, said)
+
+
+def route_training(job: JobInput, naming: Naming, directories: int) -> Routed:
+    """Every `training` of the job and of `--set`, routed."""
+    router = Router(naming, directories)
+    total = Routed()
+    for layer, file, place, training in job.training_layers:
+        routed = router.route("set" if layer == "set" else "job", file, place, training)
+        total.assignments += routed.assignments
+        total.diagnostics += routed.diagnostics
+        total.broken |= routed.broken
+        total.alphas += routed.alphas
+        total.secrets |= routed.secrets
+    return total
+
+
+def assemble(job: JobInput, naming: Naming, folders: Folders, data: Sequence[DataFolder]) -> Assembled:
+    """The resolved config of a job, from the weakest layer to the strongest."""
+    spec, trainer = naming.spec, naming.trainer
+    directories = sum(1 for folder in data if folder.role == "train")
+    settings = own_settings(job, spec)
+    routed = route_training(job, naming, directories)
+    said = [*job_field_assignments(job, spec, settings, data), *routed.assignments]
+    found = [*routed.diagnostics]
+    for layer in ("job", "set"):
+        found += conflicts([a for a in said if a.origin.layer == layer])
+    layers = [*spec_assignments(spec, settings.get("preset"), folders, directories), *said]
+    layers += derived_assignments(spec, folders, data, job)
+    present = list(
+        without_conditional(layers, adapter=has_adapter(layers), evaluation=any(f.role == "eval" for f in data))
+    )
+    config = resolve(present, trainer, excluded_keys(spec, trainer))
+    config = _complete(config, naming.scopes)
+    found += passthrough.collisions(config, routed.assignments)
+    found += [d for alpha in routed.alphas for d in _check_alpha(alpha, config)]
+    return Assembled(
+        config=config,
+        settings=_with_caption_policy(settings, job, config),
+        diagnostics=tuple(found),
+        broken=frozenset(routed.broken),
+        secrets=routed.secrets,
+    )
+
+
+def _complete(config: ResolvedConfig, scopes: Mapping[Scope, Mapping[str, Field]]) -> ResolvedConfig:
+    """What follows from other settings: the wandb placeholder, the evaluation set's buckets; in a fixed order."""
+    extra: list[Assignment] = []
+    if config.get("train", "monitoring", "enable_wandb"):
+        # The trainer demands the key in the file (train.py:563); an empty one makes wandb take WANDB_API_KEY.
+        extra.append(Assignment(key=("train", "monitoring", WANDB_KEY), value="", origin=DERIVED))
+    if config.has_table("eval"):
+        extra += eval_settings(config.settings)
+    settings = {**config.settings, **layered(extra)}
+    return replace(config, settings=dict(sorted(settings.items(), key=_order(scopes))))
+
+
+def _order(scopes: Mapping[Scope, Mapping[str, Field]]) -> Any:
+    """Sorts settings as the schemas list their keys, unknown ones last: the job's own order must not show."""
+    ranks = {scope: {name: n for n, name in enumerate(fields)} for scope, fields in scopes.items()}
+    tables = {"": 0, "model": 1, "adapter": 2, "optimizer": 3, "monitoring": 4, "directory": 5}
+    files = {"train": 0, "dataset": 1, "eval": 2}
+
+    def key(item: tuple[KeyPath, Setting]) -> tuple[Any, ...]:
+        path = item[0]
+        table = str(path[1]) if len(path) > 2 else ""
+        scope = table or ("root" if path[0] == "train" else "dataset")
+        rank = ranks.get(scope, {}).get(str(path[-1]), _LAST)  # type: ignore[call-overload]
+        number = path[2] if len(path) == 4 else 0
+        return files[str(path[0])], tables.get(table, len(tables)), table, number, rank, str(path[-1])
+
+    return key
+
+
+def _check_alpha(alpha: Alpha, config: ResolvedConfig) -> list[Diagnostic]:
+    """The trainer's alpha is always the rank, and it refuses to be told (train.py:118-122)."""
+    rank = config.get("train", "adapter", "rank")
+    if rank is not None and identical(alpha.value, rank):
+        text = f"{alpha.name} is not written: the trainer always uses alpha = rank, as asked here"
+        return [finding("DPC215", alpha.pointer, text, "Take it out.", file=alpha.file)]
+    text = f"{alpha.name} cannot be set: the trainer always uses alpha = rank" + (f" = {rank}" if rank else "")
+    hint = "Take it out. To train as with a smaller alpha, lower the learning rate."
+    return [finding("DPC224", alpha.pointer, text, hint, file=alpha.file)]
+
+
+def _with_caption_policy(settings: dict[str, Any], job: JobInput, config: ResolvedConfig) -> dict[str, Any]:
+    """`skip_empty_caption`, said in the trainer's own words, is as good as `dataset.missing_caption`."""
+    skip = config.settings.get(("dataset", "skip_empty_caption"))
+    said_here = skip is not None and skip.origin.layer in ("job", "set", "preset")
+    if skip is None or not said_here or job.said(("dataset", "missing_caption")):
+        return settings
+    return merge(settings, {"dataset": {"missing_caption": "skip" if skip.value else "empty"}})
+
+
+@lru_cache(maxsize=512)
+def training_names(spec: ModelSpec | None, trainer: TrainerKeys) -> frozenset[str]:
+    """Names that belong into `training`, to recognise them where they stand outside."""
+    names = {n for scope in ("root", "adapter", "optimizer") for n in trainer.scopes[scope]}
+    if spec is not None:
+        names |= set(spec.names) | set(spec.aliases_of_names) | set(spec.fields)
+    return frozenset(names)

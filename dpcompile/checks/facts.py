@@ -1,0 +1,221 @@
+"""What checks look at, and how they say where something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dpcompile.codes import finding
+from dpcompile.dataplan import DataFolder, MediaKind, wanted_kinds
+from dpcompile.diagnostics import Diagnostic
+from dpcompile.job import JobInput
+from dpcompile.keypath import KeyPath, pointer
+from dpcompile.overrides import SET_FILE
+from dpcompile.resolve import ResolvedConfig, Setting
+from dpcompile.spec import ModelSpec
+from dpcompile.trainer import SCOPES, Field, Scope, TrainerKeys
+
+_KINDS: tuple[MediaKind, ...] = ("images", "videos")
+_LARGEST = 2**63
+"""No number the trainer can be given is larger: it would not survive arithmetic, nor TOML."""
+
+
+class PremiseError(Exception):
+    """A check asked for a value that nothing can be built upon: wrong and reported, too large, or passed through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One job, as the checks see it. `settings` are the job's own fields with their defaults."""
+
+    config: ResolvedConfig
+    spec: ModelSpec
+    trainer: TrainerKeys
+    job: JobInput
+    settings: Mapping[str, Any]
+    data: tuple[DataFolder, ...]
+    broken: frozenset[KeyPath]
+    secrets: Mapping[str, str]
+    """Name of a secret in `training` -> its pointer in the job."""
+
+    # What is set
+
+    def setting(self, *key: str | int) -> Setting | None:
+        """The setting at a key. Raises PremiseError when what stands there cannot be built upon."""
+        setting = self.config.settings.get(key)
+        if key in self.broken or (setting is not None and not _firm(setting)):
+            raise PremiseError(key)
+        return setting
+
+    def get(self, *key: str | int) -> Any:
+        """The value at a key, None when nothing is set. Raises PremiseError like `setting`."""
+        setting = self.setting(*key)
+        return None if setting is None else setting.value
+
+    def table(self, *prefix: str | int) -> dict[str, Setting]:
+        """The settings directly below a table, without those that cannot be built upon."""
+        return {
+            str(name): setting
+            for name, setting in self.config.table(*prefix).items()
+            if (*prefix, name) not in self.broken and _firm(setting)
+        }
+
+    def sound(self, *keys: KeyPath) -> bool:
+        """Whether all these keys can be built upon. For loops, where one bad key must not silence the check."""
+        try:
+            for key in keys:
+                self.setting(*key)
+        except PremiseError:
+            return False
+        return True
+
+    def asked(self, *key: str | int) -> bool:
+        """Whether the user set this key: in the job, by --set, or by choosing a preset."""
+        setting = self.setting(*key)
+        return setting is not None and setting.origin.layer in ("job", "set", "preset")
+
+    def wrote(self, *key: str | int) -> bool:
+        """Whether the user set this key in so many words: in the job or by --set."""
+        setting = self.setting(*key)
+        return setting is not None and setting.origin.layer in ("job", "set")
+
+    def in_dataset(self, name: str) -> tuple[KeyPath, Any]:
+        """The key and value by which a dataset setting holds: a directory's own wins (utils/dataset.py:458-484).
+
+        What a job sets for `[[directory]]` stands in each of them, so the first one speaks for all.
+        """
+        own: KeyPath = ("dataset", "directory", 0, name)
+        value = self.get(*own)
+        return (own, value) if value is not None else (("dataset", name), self.get("dataset", name))
+
+    def in_model(self, name: str) -> Any:
+        """The value of a `[model]` key, the trainer's own default where nothing sets it."""
+        value, field = self.get("train", "model", name), self.spec.fields.get(name)
+        return field.schema.get("default") if value is None and field is not None else value
+
+    def field(self, key: KeyPath) -> Field | None:
+        """What is known about a key of the rendered files."""
+        scope = _scope(key)
+        fields = self.spec.fields if scope == "model" else self.trainer.scopes[scope]
+        return fields.get(str(key[-1]))
+
+    def says_nothing(self, key: KeyPath) -> bool:
+        """Whether what is set asks for no more than what the trainer does without it."""
+        value, field = self.get(*key), self.field(key)
+        return value in (None, False) or (field is not None and value == field.schema.get("default"))
+
+    # What follows from it
+
+    @property
+    def has_adapter(self) -> bool:
+        return self.config.has_table("train", "adapter")
+
+    @property
+    def gpus(self) -> int:
+        """All GPUs of the run: `num_gpus` on each host."""
+        launch = self.settings["launch"]
+        if _too_large(launch["num_gpus"]):
+            raise PremiseError("launch.num_gpus")
+        return int(launch["num_gpus"]) * max(1, len(launch.get("hosts") or ()))
+
+    @property
+    def stages(self) -> int:
+        return int(self.get("train", "pipeline_stages") or 1)
+
+    @property
+    def kinds(self) -> tuple[MediaKind, ...]:
+        """The kinds of media that are trained, whether or not their addresses are in order."""
+        return wanted_kinds(self.job)
+
+    @property
+    def eval_kinds(self) -> tuple[MediaKind, ...]:
+        """The kinds of media that are evaluated."""
+        if self.job.get("dataset", "eval", "fraction") is not None:
+            return self.kinds
+        return tuple(kind for kind in _KINDS if self.job.get("dataset", "eval", f"{kind}_url"))
+
+    @property
+    def all_kinds(self) -> tuple[MediaKind, ...]:
+        return tuple(kind for kind in _KINDS if kind in (*self.kinds, *self.eval_kinds))
+
+    # Where it was said
+
+    def at(self, code: str, key: KeyPath, message: str, hint: str = "", *, inside: KeyPath = ()) -> Diagnostic:
+        """A finding at the place that set a key; at `preset` or `model_type` where the user did not.
+
+        `inside` is a place within the value.
+        """
+        setting = self.config.settings.get(key)
+        if setting is not None and setting.origin.layer in ("job", "set"):
+            origin = setting.origin
+            return finding(code, origin.pointer + pointer(inside), message, hint, file=origin.file)
+        if setting is not None and setting.origin.layer == "preset":
+            return self.in_job(code, ("preset",), message, hint)
+        return self.in_job(code, ("model_type",), message, hint)
+
+    def at_null(
+        self, code: str, key: KeyPath, message: str, hint: str = "", *, otherwise: KeyPath | None = None
+    ) -> Diagnostic:
+        """A finding at the null that took a key away.
+
+        If no null did, at the place that set the key `otherwise`, else at the table or at `training`.
+        """
+        scope, name = _scope(key), str(key[-1])
+        for _layer, file, place, training in reversed(self.job.training_layers):
+            for path in self._spellings(scope, name):
+                if _is_null(training, path):
+                    return finding(code, pointer((*place, *path)), message, hint, file=file)
+        if otherwise is not None:
+            return self.at(code, otherwise, message, hint)
+        return self.in_job(code, ("training", scope), message, hint)
+
+    def _spellings(self, scope: str, name: str) -> Iterator[tuple[str, ...]]:
+        """Every way to write a key in `training`; the table alone comes last."""
+        target = f"{scope}.{name}"
+        friendly = [word for word, meant in self.spec.names.items() if meant == target]
+        aliases = [a for a, meant in self.spec.aliases_of_names.items() if meant in (*friendly, target)]
+        yield from ((word,) for word in (*friendly, *aliases, name))
+        if scope != "root":
+            yield (scope, name)
+            yield (scope,)
+
+    def in_job(self, code: str, path: tuple[str | int, ...], message: str, hint: str = "") -> Diagnostic:
+        """A finding at a field of the job, or at the nearest field above it that is there."""
+        while path and not self.there(path):
+            path = path[:-1]
+        file, where = self.job.place(path or ("model_type",))
+        return finding(code, where, message, hint, file=file)
+
+    def there(self, path: tuple[str | int, ...]) -> bool:
+        """Whether something stands at a place of the job, or of --set."""
+        return self.job.said(path) or self.job.place(path)[0] == SET_FILE
+
+
+def _scope(key: KeyPath) -> Scope:
+    """The table that a key of the rendered files stands in."""
+    top: Scope = "root" if key[0] == "train" else "dataset"
+    return next((scope for scope in SCOPES if len(key) > 2 and scope == key[1]), top)
+
+
+def _firm(setting: Setting) -> bool:
+    """Whether a check can build upon a value."""
+    return not _passed_through(setting) and not _too_large(setting.value)
+
+
+def _too_large(value: Any) -> bool:
+    if isinstance(value, (int, float)):
+        return abs(value) >= _LARGEST
+    return isinstance(value, list) and any(map(_too_large, value))
+
+
+def _passed_through(setting: Setting) -> bool:
+    """Whether a value was sent by `training.passthrough`: it may be anything at all."""
+    return setting.origin.layer in ("job", "set") and "/training/passthrough/" in setting.origin.pointer
+
+
+def _is_null(training: Any, path: tuple[str, ...]) -> bool:
+    node = training
+    for part in path[:-1]:
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return isinstance(node, Mapping) and path[-1] in node and node[path[-1]] is None

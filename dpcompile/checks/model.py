@@ -1,0 +1,108 @@
+"""The [model] table, and what it is computed in: timesteps, losses, number formats, paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dpcompile.checks.facts import Facts
+from dpcompile.diagnostics import Diagnostic
+from dpcompile.keypath import KeyPath
+from dpcompile.trainer import Field
+from dpcompile.wording import quote
+
+_DTYPE = ("train", "model", "dtype")
+_ADAPTER_DTYPE = ("train", "adapter", "dtype")
+
+
+def timestep_range(facts: Facts) -> Iterator[Diagnostic]:
+    """min_t >= max_t leaves nothing to sample from: RuntimeError at the first step (utils/common.py:149-160)."""
+    low, high = facts.in_model("min_t"), facts.in_model("max_t")
+    if low is None or high is None or low < high:
+        return
+    key = ("train", "model", "min_t" if facts.asked("train", "model", "min_t") else "max_t")
+    text = f"min_t {low} is not below max_t {high}: no timestep is left to train on"
+    hint = "Use 0 <= min_t < max_t <= 1, for example min_t 0.0 and max_t 0.875."
+    yield facts.at("DPC417", key, text, hint)
+
+
+def float16(facts: Facts) -> Iterator[Diagnostic]:
+    """No loss scaler is configured (train.py:423-429), so small gradients of float16 weights vanish."""
+    for key in (_DTYPE, _ADAPTER_DTYPE):
+        if facts.get(*key) == "float16":
+            text = f"{key[1]}.{key[2]} float16 is trained without loss scaling: small gradients become zero in silence"
+            yield facts.at("DPC423", key, text, 'Use "bfloat16".')
+
+
+def float8_base(facts: Facts) -> Iterator[Diagnostic]:
+    """model.dtype is what the VAE and autocast compute in too; neither can in float8 (train.py:287, wan.py:199-201)."""
+    dtype = facts.get(*_DTYPE)
+    if not isinstance(dtype, str) or not dtype.startswith("float8"):
+        return
+    name = next((n for n in ("transformer_dtype", "diffusion_model_dtype") if n in facts.spec.fields), "")
+    hint = 'Use "bfloat16".'
+    if facts.spec.capabilities.get("float8") and name:
+        hint = f'Use "bfloat16", and {name} {quote(dtype)} to keep the weights of the model small.'
+    text = f"dtype {dtype}: everything would be computed in it, which works for stored weights only"
+    yield facts.at("DPC429", _DTYPE, text, hint)
+
+
+def float8_adapter(facts: Facts) -> Iterator[Diagnostic]:
+    """The trained weights are cast to it (models/base.py:302-303), and no optimizer steps float8 weights."""
+    dtype = facts.get(*_ADAPTER_DTYPE)
+    if isinstance(dtype, str) and dtype.startswith("float8"):
+        text = f"adapter.dtype {dtype}: weights that are trained cannot be float8"
+        yield facts.at("DPC429", _ADAPTER_DTYPE, text, 'Use "bfloat16".')
+
+
+def losses(facts: Facts) -> Iterator[Diagnostic]:
+    """Some types compute their own loss and never look at these keys (models/sdxl.py:639, models/base.py:424-429)."""
+    for name in facts.table("train"):
+        field = facts.trainer.scopes["root"].get(name)
+        if field is not None and facts.spec.toml_type in field.schema.get("x-not-models", ()):
+            text = f"{facts.spec.title} computes its own loss and never reads {name}"
+            yield facts.at("DPC431", ("train", name), text, "Take it out.")
+
+
+def relative_paths(facts: Facts) -> Iterator[Diagnostic]:
+    """A relative path is looked up below the trainer's folder, where the worker starts it."""
+    tables: tuple[tuple[KeyPath, Mapping[str, Field]], ...] = (
+        (("train", "model"), facts.spec.fields),
+        (("train", "adapter"), facts.trainer.scopes["adapter"]),
+        (("dataset", "directory", 0), facts.trainer.scopes["directory"]),
+    )
+    for prefix, fields in tables:
+        for name in facts.table(*prefix):
+            key = (*prefix, name)
+            if name not in fields or not facts.wrote(*key):
+                continue
+            for inside, path in _paths(facts.get(*key), fields[name].schema, ()):
+                if path and not path.startswith("/"):
+                    text = f"{name} {quote(path)} is relative: the trainer will look for it below its own folder"
+                    hint = "Write the whole path, as it is on the machine that trains."
+                    yield facts.at("DPC434", key, text, hint, inside=inside)
+
+
+def _paths(value: Any, schema: Mapping[str, Any], at: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Every text in a value that its schema calls a path, with its place in the value."""
+    branches = (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ()))
+    if isinstance(value, str) and any(branch.get("format") == "path" for branch in branches):
+        yield at, value
+    elif isinstance(value, list):
+        items: Mapping[str, Any] = next((branch["items"] for branch in branches if "items" in branch), {})
+        for n, item in enumerate(value):
+            yield from _paths(item, items, (*at, n))
+    elif isinstance(value, Mapping):
+        members: Mapping[str, Any] = next((branch["properties"] for branch in branches if "properties" in branch), {})
+        for name, member in members.items():
+            yield from _paths(value.get(name), member, (*at, name))
+
+
+CHECKS = (
+    timestep_range,
+    float16,
+    float8_base,
+    float8_adapter,
+    losses,
+    relative_paths,
+)

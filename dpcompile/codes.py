@@ -1,0 +1,178 @@
+"""Every diagnostic code: its severity and its one-line title. Codes are never reused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dpcompile.diagnostics import Diagnostic, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of finding; `dpcompile explain CODE` prints its page."""
+
+    code: str
+    severity: Severity
+    title: str
+
+
+def _codes(severity: Severity, titles: dict[int, str]) -> dict[str, Code]:
+    return {f"DPC{n}": Code(f"DPC{n}", severity, title) for n, title in titles.items()}
+
+
+_DOCUMENTS = {
+    101: "the file cannot be read",
+    102: "the file is not UTF-8 text",
+    103: "the file is empty",
+    104: "the JSON is broken",
+    105: "this is another kind of file",
+    106: "a key stands twice",
+    107: "a number that cannot be used",
+    108: "nested too deeply",
+    109: "the file is too large",
+    110: "a string that is not valid Unicode",
+    111: "the top level is not an object",
+    112: "a value that JSON does not have",
+    113: "a file cannot be written",
+}
+_JOB = {
+    201: "unknown field in the job",
+    202: "a required field is missing",
+    203: "a value of the wrong type",
+    204: "a value that is not one of the choices",
+    205: "a value out of range",
+    206: "unknown model",
+    207: "unknown preset",
+    208: "unknown training setting",
+    209: "a name that could mean several settings",
+    210: "a setting in the wrong table",
+    211: "a setting of another model type",
+    212: "several values for one setting",
+    213: "a setting that dpcompile makes itself",
+    214: "a setting of another trainer",
+    217: "passthrough that cannot be used",
+    218: "a setting that the trainer never acts on",
+    219: "no data to train on",
+    221: "an address that cannot be used",
+    222: "a job id that cannot name a folder",
+    223: "--set that cannot be used",
+    224: "LoRA alpha cannot be set",
+    225: "a secret where it would be seen",
+    226: "a volume path that cannot be used",
+    230: "a required setting was taken away",
+    231: "a secret that would not reach the worker",
+}
+_SPEC = {
+    301: "the model spec is not readable YAML",
+    302: "the model spec does not fit its schema",
+    303: "two model specs share a name",
+    304: "the spec extends something that cannot be extended",
+    305: "the spec sets something that its model does not take",
+    306: "the spec is not complete",
+    307: "a key stands twice in the spec",
+    308: "the specs folder cannot be read",
+}
+_RENDER = {
+    501: "a value that TOML cannot carry to the trainer",
+    502: "a key that TOML cannot carry to the trainer",
+    504: "the rendered file does not say what was meant",
+    505: "a secret would have entered a file",
+}
+_CHECK_ERRORS = {
+    401: "the model cannot train this kind of adapter",
+    402: "the model cannot be fully fine-tuned",
+    403: "float8 weights in a full fine-tune",
+    404: "an adapter option of the other adapter type",
+    405: "this adapter option does nothing for this model",
+    406: "a LoKr adapter cannot start from an existing one",
+    408: "an existing adapter that cannot be loaded",
+    411: "unknown optimizer",
+    412: "the optimizer does not take this argument",
+    413: "the optimizer needs this argument",
+    414: "an optimizer that cannot work in the trainer",
+    415: "gradient_release cannot be used here",
+    416: "beta2_half_life needs betas",
+    417: "an empty range of timesteps",
+    418: "two settings exclude each other",
+    421: "nothing says when to save",
+    424: "block swapping cannot be used here",
+    425: "more blocks to swap than the model has",
+    426: "the GPUs cannot be divided into pipeline stages",
+    427: "a pipeline split that does not fit",
+    429: "float8 for what is computed or trained",
+    430: "wandb needs more settings",
+    431: "this loss is not used by the model",
+    432: "a setting that needs another one",
+    435: "reentrant checkpointing that breaks block swapping",
+    436: "a rank too small for Muon",
+    438: "an interval shorter than one step",
+    440: "a learning rate that would come out differently",
+    441: "media that the model cannot train on",
+    442: "too many resolutions",
+    443: "size_buckets that put media into the wrong bucket",
+    444: "a range of aspect ratios cut down to one",
+    445: "control images for a model that cannot use them",
+    447: "masks for a model that cannot use them",
+    448: "evaluation data that cannot be made",
+    451: "launch settings that do not fit",
+    452: "no place for the result",
+    453: "media that no bucket takes",
+    456: "a resolution that would be cropped to a square",
+}
+_WARNINGS = {
+    216: "a setting passed through unchecked",
+    220: "data that is not used",
+    227: "a field that has no effect",
+    407: "the existing adapter decides its own settings",
+    419: "an optimizer that needs care",
+    420: "a schedule that does not do what it seems",
+    423: "float16 without loss scaling",
+    428: "an evaluation that never takes place",
+    433: "settings that force_constant_lr overrides",
+    434: "a path relative to the trainer's folder",
+    437: "a setting that is hardly ever left out",
+    439: "a setting that has no effect here",
+    446: "a length or size that the model rounds",
+    449: "a setting that repeats work at each start",
+    450: "a setting for videos, and no videos",
+    454: "counting examples with batches of several sizes",
+    455: "a caption prefix that runs into the caption",
+}
+_NOTES = {
+    215: "another name for a setting",
+    228: "a field of RunPod's own",
+    229: "an empty value",
+}
+
+CODES: dict[str, Code] = dict(
+    sorted(
+        {
+            **_codes("error", {**_DOCUMENTS, **_JOB, **_SPEC, **_RENDER, **_CHECK_ERRORS}),
+            **_codes("warning", _WARNINGS),
+            **_codes("info", _NOTES),
+        }.items()
+    )
+)
+
+
+def finding(
+    code: str,
+    path: str,
+    message: str,
+    hint: str = "",
+    *,
+    file: str | None = None,
+    severity: Severity | None = None,
+) -> Diagnostic:
+    """A diagnostic with the severity that its code has, unless another is given.
+
+    Raises KeyError for a code that is not registered.
+    """
+    return Diagnostic(
+        code=code,
+        severity=severity or CODES[code].severity,
+        path=path,
+        message=message,
+        hint=hint,
+        file=file,
+    )

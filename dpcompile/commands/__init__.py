@@ -1,0 +1,1 @@
+"""One module per subcommand: plain arguments in, an exit code out. Only here are files read and written."""

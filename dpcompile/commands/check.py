@@ -1,0 +1,31 @@
+"""`dpcompile check`: every finding of every job, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dpcompile.commands.common import FINDINGS, OK, Common, compile_file, shown_name
+from dpcompile.diagnostics import Diagnostic
+from dpcompile.report import as_github, as_json, as_text, printable, summary, to_json
+
+
+def run(jobs: Sequence[str], common: Common, *, form: str, strict: bool) -> int:
+    """Checks all jobs. With `strict`, warnings are findings too."""
+    catalogue = common.catalogue()
+    found: list[Diagnostic] = []
+    jobs = tuple(dict.fromkeys(jobs))
+    for job in jobs:
+        diagnostics = compile_file(job, common, catalogue).diagnostics
+        found += [d for d in diagnostics if d not in found]
+        if form == "text":
+            click.echo(as_text(diagnostics) if diagnostics else f"{printable(shown_name(job))}: ok")
+    if form == "json":
+        click.echo(as_json([to_json(d) for d in found]))
+    elif form == "github" and found:
+        click.echo(as_github(found))
+    elif form == "text":
+        click.echo(f"{summary(found)} in {len(jobs)} job{'s' if len(jobs) != 1 else ''}", err=True)
+    stopping = ("error", "warning") if strict else ("error",)
+    return FINDINGS if any(d.severity in stopping for d in found) else OK

@@ -1,0 +1,262 @@
+"""compile_job: a job in, TOML files and a plan out. The phases, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import PurePath
+from typing import Any
+
+from dpcompile import __version__
+from dpcompile.assemble import Assembled, assemble, own_settings, training_names
+from dpcompile.catalogue import Catalogue
+from dpcompile.checks import run_checks
+from dpcompile.checks.facts import Facts
+from dpcompile.codes import finding
+from dpcompile.dataplan import DataFolder, check_data, data_folders
+from dpcompile.diagnostics import Diagnostic, has_errors
+from dpcompile.documents import Document, parse_json, parse_value
+from dpcompile.folders import DEFAULT_VOLUME, Folders, made_job_id, make_folders
+from dpcompile.job import JobInput, check_job, job_fields, read_job, secrets_by_set
+from dpcompile.locate import locate
+from dpcompile.misnamed import Naming
+from dpcompile.plan import Plan, canonical
+from dpcompile.planner import PlanInput, make_plan
+from dpcompile.render import RenderedFile, render
+from dpcompile.resolve import ResolvedConfig
+from dpcompile.secrecy import PLACEHOLDER, SECRET_FIELDS, Secrets, find_secrets, redacted_job
+from dpcompile.spec import ModelSpec
+from dpcompile.verify import verify
+from dpcompile.wording import did_you_mean, listing, quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileResult:
+    """All that came of a job. `files` and `plan` are there when nothing of severity error was found."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    config: ResolvedConfig | None = None
+    files: tuple[RenderedFile, ...] = ()
+    plan: Plan | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the job can be run."""
+        return self.plan is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    file: str
+    volume: str
+    job_id: str | None
+    comments: bool
+
+
+def compile_job(
+    job: str | bytes | Mapping[str, Any] | object,
+    *,
+    file: str = "job.json",
+    catalogue: Catalogue | None = None,
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    volume: str = DEFAULT_VOLUME,
+    job_id: str | None = None,
+    comments: bool = False,
+) -> CompileResult:
+    """Compiles one job: JSON text, or the decoded value.
+
+    `sets` are `KEY=VALUE` texts that override the job; `comments` says in the TOML where each value came
+    from. Whatever the job holds, the answer is a result with diagnostics; only mistakes in dpcompile
+    itself raise. Keep a `Catalogue` and pass it when you compile more than one job.
+    """
+    catalogue = catalogue or _default_catalogue()
+    document, found = parse_json(job, file=file) if isinstance(job, (str, bytes)) else parse_value(job, file=file)
+    if document is None or has_errors(found):
+        return CompileResult(diagnostics=_placed(found, document))
+    read, more = read_job(document, sets, preset, catalogue.dirs)
+    secrets = find_secrets(read.value, read.overrides) if read else find_secrets(document.value)
+    found = (*found, *more)
+    if read is None:
+        return CompileResult(diagnostics=_placed(secrets.redact_all(found), document))
+    options = _Options(file=file, volume=volume, job_id=job_id, comments=comments)
+    result = _compile(read, found, catalogue, secrets, options)
+    told = _placed(secrets.redact_all(result.diagnostics), document)
+    return replace(result, diagnostics=told)
+
+
+@cache
+def _default_catalogue() -> Catalogue:
+    return Catalogue()
+
+
+def _compile(
+    job: JobInput, found: tuple[Diagnostic, ...], catalogue: Catalogue, secrets: Secrets, options: _Options
+) -> CompileResult:
+    """From a readable job on. Each phase ends before the next begins, so all its findings are told at once."""
+    spec, spec_found = _find_model(job, catalogue)
+    wrong = tuple(check_job(job, catalogue.dirs, training_names(spec, catalogue.trainer)))
+    found = (*found, *wrong, *spec_found)
+    if spec is None:
+        return CompileResult(diagnostics=found)
+    well_formed = not has_errors(wrong)
+    data, data_found = data_folders(job, own_settings(job, spec).get("captioning", {}) if well_formed else {})
+    chosen = options.job_id if options.job_id is not None else job.envelope_id
+    job_id = chosen if chosen is not None else made_job_id(canonical(redacted_job(_content(job), secrets)))
+    folders, folders_found = make_folders(job, options.volume, job_id, given=options.job_id is not None)
+    found = (
+        *found,
+        *_check_preset(job, spec),
+        *data_found,
+        *folders_found,
+        *check_data(job),
+        *secrets_by_set(job),
+        *_empty_values(job),
+    )
+    usable = folders or Folders(volume=DEFAULT_VOLUME, job_id="job")
+    if not well_formed:
+        return CompileResult(diagnostics=(*found, *_training_only(job, spec, catalogue, usable)))
+    assembled = assemble(job, _naming(spec, catalogue), usable, data)
+    facts = _facts(job, spec, catalogue, assembled, data)
+    found = (*found, *assembled.diagnostics, *run_checks(facts))
+    if has_errors(found):
+        return CompileResult(diagnostics=found, config=assembled.config)
+    return _write(facts, usable, catalogue, secrets, found, options)
+
+
+def _content(job: JobInput) -> dict[str, Any]:
+    """What makes a job the same job: not how it is started, so that `launch.resume` finds its checkpoints."""
+    return {**job.value, "launch": None, "overrides": job.overrides.get("training")}
+
+
+def _training_only(job: JobInput, spec: ModelSpec, catalogue: Catalogue, folders: Folders) -> tuple[Diagnostic, ...]:
+    """The findings in `training` of a job whose other parts are not well-formed."""
+    plain = replace(job, value={k: v for k, v in job.value.items() if k in ("training", "model_type")})
+    return assemble(plain, _naming(spec, catalogue), folders, ()).diagnostics
+
+
+def _naming(spec: ModelSpec, catalogue: Catalogue) -> Naming:
+    return Naming(
+        spec=spec,
+        trainer=catalogue.trainer,
+        foreign=catalogue.foreign_keys,
+        others=catalogue.model_keys,
+        job_fields=job_fields(catalogue.dirs),
+    )
+
+
+def _find_model(job: JobInput, catalogue: Catalogue) -> tuple[ModelSpec | None, tuple[Diagnostic, ...]]:
+    own = catalogue.problems()
+    name = job.get("model_type")
+    if not isinstance(name, str):
+        return None, own
+    spec = catalogue.find(name)
+    if spec is not None:
+        # A broken spec that this job does not use is told, and does not stop it.
+        used = {link.file for link in spec.chain}
+        fatal = [d.code == "DPC303" or d.file in used for d in own]
+        return spec, tuple(d if stop else replace(d, severity="warning") for d, stop in zip(own, fatal, strict=True))
+    broken = catalogue.load(name)[1] if name in catalogue.names() else ()
+    if broken or any(d.code == "DPC308" or PurePath(d.file or "").stem == name for d in own):
+        return None, tuple(dict.fromkeys((*own, *broken)))  # that is why there is no such model
+    file, where = job.place(("model_type",))
+    message, hint = catalogue.unknown_model(name)
+    return None, (*own, finding("DPC206", where, message, hint, file=file))
+
+
+def _check_preset(job: JobInput, spec: ModelSpec) -> Iterator[Diagnostic]:
+    name = job.get("preset")
+    if isinstance(name, str) and name not in spec.presets:
+        file, where = job.place(("preset",))
+        known = listing(spec.presets, "and") or "none"
+        hint = f"{did_you_mean(name, spec.presets)} Presets of {spec.name}: {known}.".strip()
+        yield finding("DPC207", where, f"{spec.name} has no preset {quote(name)}", hint, file=file)
+
+
+def _empty_values(job: JobInput) -> Iterator[Diagnostic]:
+    """Empty texts and placeholders count as not set; that is said, not done in silence."""
+    optional = [place for place, _env in SECRET_FIELDS.values()]
+    optional += [("dataset", "images_url"), ("dataset", "videos_url"), ("dataset", "trigger_word")]
+    optional += [("dataset", "eval", "images_url"), ("dataset", "eval", "videos_url")]
+    for place in optional:
+        node: Any = job.value
+        for part in place:
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if node == "" or (node == PLACEHOLDER and place[0] != "dataset"):
+            file, where = job.place(place)
+            text = f"{'.'.join(place)} is {'empty' if node == '' else 'a placeholder'} and counts as not set"
+            yield finding("DPC229", where, text, "Take it out, or fill it in.", file=file)
+
+
+def _facts(
+    job: JobInput, spec: ModelSpec, catalogue: Catalogue, assembled: Assembled, data: tuple[DataFolder, ...]
+) -> Facts:
+    return Facts(
+        config=assembled.config,
+        spec=spec,
+        trainer=catalogue.trainer,
+        job=job,
+        settings=assembled.settings,
+        data=data,
+        broken=assembled.broken,
+        secrets=assembled.secrets,
+    )
+
+
+def _write(
+    facts: Facts,
+    folders: Folders,
+    catalogue: Catalogue,
+    secrets: Secrets,
+    found: tuple[Diagnostic, ...],
+    options: _Options,
+) -> CompileResult:
+    """Render, verify, plan."""
+    files, unwritable = render(facts.config, catalogue.dirs, comments=options.comments)
+    found = (*found, *unwritable)
+    if has_errors(unwritable):
+        return CompileResult(diagnostics=found, config=facts.config)
+    mistakes = tuple(verify(files, facts.config))
+    plan = make_plan(
+        PlanInput(
+            job=facts.job,
+            settings=facts.settings,
+            spec=facts.spec,
+            trainer=facts.trainer,
+            config=facts.config,
+            folders=folders,
+            data=facts.data,
+            files=files,
+            secrets=facts.secrets,
+            compiler=__version__,
+        )
+    )
+    mistakes = (*mistakes, *_leaks(plan, facts, secrets))
+    if mistakes:
+        return CompileResult(diagnostics=(*found, *mistakes), config=facts.config)
+    return CompileResult(diagnostics=found, config=facts.config, files=files, plan=plan)
+
+
+def _leaks(plan: Plan, facts: Facts, secrets: Secrets) -> Iterator[Diagnostic]:
+    """A secret that was also written where it would be seen, such as a token used as a trigger word."""
+    if secrets.texts and secrets.found_in("\0".join(plan.texts())):
+        file, where = facts.job.place(())
+        text = "the text of a secret also stands in a field that goes into the plan or a TOML file"
+        hint = "Look for it in names, paths and captions; secrets belong in api_keys and output only."
+        yield finding("DPC505", where, text, hint, file=file)
+
+
+def _placed(diagnostics: Sequence[Diagnostic], document: Document | None) -> tuple[Diagnostic, ...]:
+    """The findings in the order of the job, with line and column; those in specs have them already."""
+    if document is None or document.text is None:
+        return tuple(diagnostics)
+    placed = [_place(d, document.file, document.text) for d in diagnostics]
+    return tuple(sorted(placed, key=lambda d: (d.file != document.file, d.line or 0, d.column or 0)))
+
+
+def _place(diagnostic: Diagnostic, file: str, text: str) -> Diagnostic:
+    if diagnostic.line is not None or diagnostic.file != file:
+        return diagnostic
+    place = locate(text, diagnostic.path)
+    return diagnostic if place is None else replace(diagnostic, line=place[0], column=place[1])

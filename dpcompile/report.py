@@ -1,0 +1,84 @@
+"""Diagnostics as text for people, JSON for programs, and annotations for GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from dpcompile.diagnostics import Diagnostic, Severity
+
+Format = Literal["text", "json", "github"]
+_GITHUB_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
+
+
+def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """The JSON form of one finding (contract)."""
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "path": diagnostic.path,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+        "file": diagnostic.file,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+    }
+
+
+def as_json(value: object) -> str:
+    """JSON for stdout: ASCII, so that no terminal or locale can spoil it."""
+    return json.dumps(value, indent=2, ensure_ascii=True)
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which a file name or a value could send to the terminal."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def place(diagnostic: Diagnostic) -> str:
+    """`job.json:14:5`, or as much of it as is known."""
+    parts = [printable(diagnostic.file or "dpcompile")]
+    if diagnostic.line is not None:
+        parts += [str(diagnostic.line), str(diagnostic.column)]
+    elif diagnostic.path:
+        parts.append(printable(diagnostic.path))
+    return ":".join(parts)
+
+
+def as_text(diagnostics: Iterable[Diagnostic]) -> str:
+    """Each finding on a line of its own, with the remedy below it."""
+    lines = []
+    for found in diagnostics:
+        lines.append(f"{place(found)}: {found.severity} {found.code}: {printable(found.message)}")
+        if found.hint:
+            lines.append(f"    {printable(found.hint)}")
+    return "\n".join(lines)
+
+
+def as_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """Workflow commands that GitHub turns into annotations."""
+    return "\n".join(_github_line(d) for d in diagnostics)
+
+
+def _github_line(found: Diagnostic) -> str:
+    places = {"file": found.file, "line": found.line, "col": found.column, "title": found.code}
+    shown = ",".join(f"{k}={_escaped(str(v), ',:')}" for k, v in places.items() if v is not None)
+    text = _escaped(f"{found.message}. {found.hint}".removesuffix(". "), "")
+    return f"::{_GITHUB_LEVELS[found.severity]} {shown}::{text}"
+
+
+def _escaped(text: str, more: str) -> str:
+    """GitHub's own escapes for data and, with `more`, for properties."""
+    for char in "%\r\n" + more:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text
+
+
+def summary(diagnostics: Sequence[Diagnostic]) -> str:
+    """`2 errors, 1 warning`."""
+    counts = Counter(d.severity for d in diagnostics)
+    words: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
+    parts = [f"{counts[k]} {word}{'s' if counts[k] != 1 else ''}" for k, word in words.items() if counts[k]]
+    return ", ".join(parts) or "no findings"

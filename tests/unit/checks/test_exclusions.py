@@ -1,0 +1,122 @@
+"""Settings that take each other's meaning, or have none without another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.checks.support import ADDRESS, JobCheck
+
+OWN_SHIFT = """
+name: my_model
+title: My Model
+extends: qwen
+presets:
+  shifted:
+    title: Shifted
+    description: Moves the noise levels.
+    values:
+      model: {shift: 3}
+"""
+SIZES = [[512, 512, 1]]
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "code", "place"),
+    [
+        ("flux", {"shift": 3, "flux_shift": True}, "DPC418", "/training/flux_shift"),
+        ("flux", {"shift": 3, "model": {"flux_shift": True}}, "DPC418", "/training/model/flux_shift"),
+        ("qwen", {"huber_delta": 0.1, "smooth_l1_beta": 0.1}, "DPC418", "/training/smooth_l1_beta"),
+        ("qwen", {"save_every_n_examples": 400, "save_every_n_steps": 50}, "DPC418", "/training/save_every_n_steps"),
+        ("qwen", {"ar_buckets": [1.0], "num_ar_buckets": 9}, "DPC418", "/training/num_ar_buckets"),
+        ("qwen", {"size_buckets": SIZES, "resolution": 512}, "DPC418", "/training/resolution"),
+        ("qwen", {"directory": {"size_buckets": SIZES}, "resolution": 512}, "DPC418", "/training/resolution"),
+        ("qwen", {"ar_buckets": [1.0], "directory": {"max_ar": 3.0}}, "DPC418", "/training/directory/max_ar"),
+        ("qwen", {"directory": {"ar_buckets": [1.0], "max_ar": 3.0}}, "DPC418", "/training/directory/max_ar"),
+        ("qwen", {"sigmoid_scale": 0.5, "timestep_sample_method": "uniform"}, "DPC432", "/training/sigmoid_scale"),
+        ("qwen", {"resolution": 512, "directory": {"resolutions": [768]}}, "DPC439", "/training/resolution"),
+        ("qwen", {"diffusers_path": None}, "DPC230", "/training/diffusers_path"),
+        (
+            "qwen",
+            {"diffusers_path": None, "vae_path": "/v", "text_encoder_path": "/t"},
+            "DPC230",
+            "/training/diffusers_path",
+        ),
+        ("z_image_turbo", {"merge_adapters": None}, "DPC437", "/training/merge_adapters"),
+        ("z_image_turbo", {"merge_adapters": []}, "DPC437", "/training/merge_adapters"),
+    ],
+)
+def test_told(check: JobCheck, model: str, training: dict[str, Any], code: str, place: str) -> None:
+    found = check(model, training)
+
+    assert (found.only.code, found.only.path) == (code, place)
+
+
+@pytest.mark.parametrize(
+    ("model", "training"),
+    [
+        ("flux", {"shift": 3}),
+        ("flux", {"shift": 3, "flux_shift": False}),
+        ("flux", {"shift": 3, "flux_shift": None}),
+        ("flux", {"flux_shift": True}),
+        # Both count, each on its own.
+        ("qwen", {"checkpoint_every_n_epochs": 5, "checkpoint_every_n_minutes": 60}),
+        ("qwen", {"save_every_n_epochs": 5, "save_every_n_steps": 50}),
+        ("qwen", {"ar_buckets": [1.0]}),
+        ("qwen", {"size_buckets": SIZES}),
+        ("qwen", {"size_buckets": SIZES, "enable_ar_bucket": False}),
+        ("qwen", {"sigmoid_scale": 0.5}),
+        ("qwen", {"sigmoid_scale": 0.5, "timestep_sample_method": None}),
+        ("z_image_turbo", {"sigmoid_scale": 0.5}),
+        ("qwen", {"sigmoid_scale": 1.0, "timestep_sample_method": "uniform"}),
+        ("qwen", {"resolution": 512, "directory": {"resolutions": [512]}}),
+        ("qwen", {"directory": {"resolutions": [768]}}),
+        ("qwen", {"diffusers_path": None, "vae_path": "/v", "text_encoder_path": "/t", "transformer_path": "/m"}),
+        ("z_image_turbo", {"merge_adapters": ["/runpod-volume/own.safetensors"]}),
+        # With a file of one's own it may be a model that needs none.
+        ("z_image_turbo", {"merge_adapters": [], "diffusion_model": "/runpod-volume/z_image.safetensors"}),
+    ],
+)
+def test_left_in_peace(check: JobCheck, model: str, training: dict[str, Any]) -> None:
+    assert check(model, training).codes == []
+
+
+def test_a_preset_against_the_job(check: JobCheck) -> None:
+    found = check("my_model", {"flux_shift": True}, spec=OWN_SHIFT, preset="shifted")
+
+    assert (found.only.code, found.only.path) == ("DPC418", "/training/flux_shift")
+    assert found.only.hint == "Take flux_shift out, or set shift to null."
+
+
+def test_reason_why_a_setting_is_expected(check: JobCheck) -> None:
+    assert "distilled" in check("z_image_turbo", {"merge_adapters": []}).only.message
+
+
+def test_all_that_is_missing_is_named(check: JobCheck) -> None:
+    found = check("qwen", {"diffusers_path": None, "vae_path": "/v"}).only
+
+    assert "transformer_path and text_encoder_path are not set" in found.message
+
+
+def test_an_adapter_half_taken_away(check: JobCheck) -> None:
+    found = check("qwen", {"adapter": None}, sets=["lora_dropout=0.1"])
+
+    assert found.places("DPC230") == ["/training/adapter"] * 2
+    assert check("qwen", {"adapter": None, "lora_rank": 8}).codes == ["DPC212"]
+
+
+def test_one_bad_value_does_not_hide_another(check: JobCheck) -> None:
+    training = {"shift": 3, "flux_shift": True, "save_every_n_examples": "many", "save_every_n_steps": 5}
+
+    assert check("flux", training).codes == ["DPC203", "DPC418"]
+
+
+def test_repeats_of_each_kind_and_of_all(check: JobCheck) -> None:
+    both = {"type": "both", "images_url": ADDRESS, "videos_url": "https://example.com/clips.zip"}
+    training = {"dataset": {"num_repeats": 3}}
+
+    assert check("wan13", training, data=both).codes == []
+    assert check("wan13", training, data={**both, "image_repeats": 2}).codes == []
+    found = check("wan13", training, data={**both, "image_repeats": 2, "video_repeats": 4}).only
+    assert (found.code, found.path) == ("DPC439", "/training/dataset/num_repeats")

@@ -1,0 +1,71 @@
+"""The [model] table, and what it is computed in: timesteps, losses, number formats, paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.checks.support import JobCheck
+
+ENCODER = {"type": "lumina2", "path": "qwen.safetensors"}
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "code", "place"),
+    [
+        ("wan13", {"min_t": 0.9, "max_t": 0.5}, "DPC417", "/training/min_t"),
+        ("wan13", {"min_t": 0.5, "max_t": 0.5}, "DPC417", "/training/min_t"),
+        ("qwen", {"model_dtype": "float16"}, "DPC423", "/training/model_dtype"),
+        ("qwen", {"lora_dtype": "float16"}, "DPC423", "/training/lora_dtype"),
+        ("qwen", {"model_dtype": "float8"}, "DPC429", "/training/model_dtype"),
+        ("sdxl", {"model": {"dtype": "float8_e5m2"}}, "DPC429", "/training/model/dtype"),
+        ("qwen", {"lora_dtype": "float8"}, "DPC429", "/training/lora_dtype"),
+        ("sdxl", {"huber_delta": 0.1}, "DPC431", "/training/huber_delta"),
+        ("sdxl", {"smooth_l1_beta": 0.1}, "DPC431", "/training/smooth_l1_beta"),
+        ("qwen", {"transformer_path": "models/a.safetensors"}, "DPC434", "/training/transformer_path"),
+        ("z_image_turbo", {"merge_adapters": ["/a", "b"]}, "DPC434", "/training/merge_adapters/1"),
+        ("z_image_turbo", {"text_encoders": [ENCODER]}, "DPC434", "/training/text_encoders/0/path"),
+        ("wan13", {"init_from_existing": "loras/first"}, "DPC434", "/training/init_from_existing"),
+        ("flux", {"fuse_adapters": [{"path": "a"}]}, "DPC434", "/training/fuse_adapters/0/path"),
+        ("qwen", {"directory": {"mask_path": "masks"}}, "DPC434", "/training/directory/mask_path"),
+    ],
+)
+def test_told(check: JobCheck, model: str, training: dict[str, Any], code: str, place: str) -> None:
+    found = check(model, training)
+
+    assert (found.only.code, found.only.path) == (code, place)
+
+
+@pytest.mark.parametrize(
+    ("model", "training"),
+    [
+        ("wan13", {"min_t": 0.0, "max_t": 0.875}),
+        ("wan13", {"min_t": 0.875}),
+        ("wan13", {"max_t": 0.358}),
+        ("qwen", {"model_dtype": "float32", "lora_dtype": "float32"}),
+        ("qwen", {"transformer_dtype": "float8_e5m2"}),
+        ("qwen", {"save_dtype": "float16"}),
+        ("qwen", {"huber_delta": 0.1}),
+        ("wan13", {"smooth_l1_beta": 0.0}),
+        ("qwen", {"transformer_path": "/models/a.safetensors"}),
+        ("z_image_turbo", {"merge_adapters": ["/a", "/b"]}),
+        ("qwen", {"directory": {"mask_path": "/masks"}}),
+    ],
+)
+def test_left_in_peace(check: JobCheck, model: str, training: dict[str, Any]) -> None:
+    assert check(model, training).codes == []
+
+
+def test_float8_has_a_place_of_its_own(check: JobCheck) -> None:
+    assert "transformer_dtype" in check("qwen", {"model_dtype": "float8"}).only.hint
+    assert "diffusion_model_dtype" in check("z_image_turbo", {"model_dtype": "float8"}).only.hint
+    assert check("sdxl", {"model_dtype": "float8"}).only.hint == 'Use "bfloat16".'
+
+
+def test_a_wrong_limit_is_told_once(check: JobCheck) -> None:
+    assert check("wan13", {"min_t": "high", "max_t": 0.0001}).codes == ["DPC203"]
+
+
+def test_paths_of_the_spec_are_whole(check: JobCheck) -> None:
+    assert check("z_image_turbo", {"vae": "ae.safetensors"}).places("DPC434") == ["/training/vae"]

@@ -1,0 +1,168 @@
+"""The [optimizer] table: which class, and what its constructor takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dpcompile.catalogue import Catalogue
+from tests.unit.checks.support import JobCheck
+
+MUON = {"type": "genericoptim", "muon": True}
+SUBSPACE = {"type": "genericoptim", "momentum_type": "sm"}
+RELEASE = {"gradient_release": True}
+NEEDS_RATE = """
+name: my_model
+title: My Model
+extends: qwen
+capabilities: {needs_lr: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer", "code", "key"),
+    [
+        ("qwen", {"type": "adamw_optimizer"}, "DPC411", "type"),
+        ("qwen", {"type": "adafactor"}, "DPC411", "type"),
+        ("qwen", {"type": "sgd", "betas": [0.9, 0.99]}, "DPC412", "betas"),
+        ("qwen", {"warm_up": 3}, "DPC412", "warm_up"),
+        ("qwen", {"type": "adamw8bit", "args": "x"}, "DPC412", "args"),
+        ("qwen", {"type": "Ranger21", "disable_lr_scheduler": True}, "DPC413", "type"),
+        ("qwen", {**SUBSPACE, "rank": 64, "proj_type": "svd"}, "DPC413", "momentum_type"),
+        ("qwen", {"type": "genericoptim", "update_proj_gap": 200}, "DPC413", "update_proj_gap"),
+        ("qwen", {"type": "SAM"}, "DPC414", "type"),
+        ("qwen", RELEASE, "DPC415", "gradient_release"),
+        ("qwen", {"type": "sgd", "beta2_half_life": 5000}, "DPC416", "beta2_half_life"),
+        ("qwen", {"betas": None, "beta2_half_life": 5000}, "DPC416", "beta2_half_life"),
+        ("qwen", {"type": "Adan", "betas": [0.9, 0.9, 0.9], "beta2_half_life": 5000}, "DPC416", "beta2_half_life"),
+        ("qwen", {**MUON, "adamuon": True}, "DPC418", "adamuon"),
+        ("qwen", {"type": "AdamW8bitKahan"}, "DPC419", "type"),
+    ],
+)
+def test_told(check: JobCheck, model: str, optimizer: dict[str, Any], code: str, key: str) -> None:
+    found = [d for d in check(model, {"optimizer": optimizer}).diagnostics if d.code == code]
+
+    assert [d.path for d in found] == [f"/training/optimizer/{key}"]
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer"),
+    [
+        ("qwen", {"type": "adamw"}),
+        ("qwen", {"type": "AdamW_Optimi"}),
+        ("qwen", {"type": "adamw8bit"}),
+        # The defaults that these do not take go away by themselves.
+        ("qwen", {"type": "sgd", "momentum": 0.9}),
+        ("qwen", {"type": "automagic"}),
+        ("qwen", {"type": "Prodigy"}),
+        ("qwen", MUON),
+        ("qwen", {**SUBSPACE, "rank": 64, "proj_type": "svd", "update_proj_gap": 200}),
+        ("qwen", {"beta2_half_life": 5000}),
+        ("sdxl", RELEASE),
+    ],
+)
+def test_left_in_peace(check: JobCheck, model: str, optimizer: dict[str, Any]) -> None:
+    assert check(model, {"optimizer": optimizer}).codes == []
+
+
+def test_every_optimizer_that_works_does_so_by_its_name_alone(check: JobCheck, shipped: Catalogue) -> None:
+    for name in shipped.trainer.optimizer_entries:
+        kind = shipped.trainer.optimizer(name)
+        assert kind is not None
+        found = check("qwen", {"optimizer_type": name})
+        needs = ["DPC413"] * len(set(kind.required) - {"lr"})
+        warned = ["DPC419"] if kind.warning and name != "automagic" else []
+        assert found.codes == (["DPC414"] if kind.unusable else needs + warned), name
+
+
+def test_capitals_count(check: JobCheck) -> None:
+    found = check("qwen", {"optimizer_type": "adafactor"}).only
+
+    assert found.hint == 'Write "AdaFactor": capitals count.'
+
+
+def test_unknown_optimizer_without_likeness(check: JobCheck) -> None:
+    found = check("qwen", {"optimizer_type": "rocket"}).only
+
+    assert "adamw_optimi" in found.hint
+    assert "automagic" in found.hint
+
+
+def test_optimizer_is_called_as_it_was_written(check: JobCheck) -> None:
+    assert check("qwen", {"optimizer_type": "AdamW8bitKahan"}).only.message.startswith("AdamW8bitKahan: ")
+
+
+def test_misspelt_argument(check: JobCheck) -> None:
+    found = check("qwen", {"optimizer": {"weigth_decay": 0.1}}).only
+
+    assert found.hint == 'Did you mean "weight_decay"?'
+
+
+def test_place_within_an_argument(check: JobCheck) -> None:
+    found = check("qwen", {"optimizer": {"type": "adamw", "betas": [0.9, 1.0]}}).only
+
+    assert (found.code, found.path) == ("DPC205", "/training/optimizer/betas/1")
+
+
+def test_one_bad_argument_does_not_hide_another(check: JobCheck) -> None:
+    found = check("qwen", {"optimizer": {"lr": "fast", "momentum": 0.9}})
+
+    assert found.codes == ["DPC203", "DPC412"]
+
+
+def test_rate_taken_away_is_told_at_the_null(check: JobCheck) -> None:
+    found = check("qwen", {"epochs": 5, "learning_rate": None})
+
+    assert (found.only.code, found.only.path) == ("DPC413", "/training/learning_rate")
+    assert found.source(found.only) == '"learning_rate": null'
+
+
+def test_rate_that_the_model_needs(check: JobCheck) -> None:
+    training = {"optimizer": {"type": "Prodigy", "lr": None}}
+
+    assert check("qwen", training).codes == []
+    found = check("my_model", training, spec=NEEDS_RATE).only
+    assert (found.code, found.message) == ("DPC413", "My Model needs lr")
+
+
+def test_gradient_release_needs_a_rate(check: JobCheck) -> None:
+    found = check("sdxl", {"optimizer": {"type": "adamw", "lr": None, **RELEASE}}).only
+
+    assert (found.code, found.path) == ("DPC413", "/training/optimizer/lr")
+
+
+@pytest.mark.parametrize(("stages", "gpus", "fits"), [(1, 1, True), (2, 2, True), (1, 2, False), (2, 4, False)])
+def test_gradient_release_wants_one_gpu_for_each_stage(check: JobCheck, stages: int, gpus: int, fits: bool) -> None:
+    training = {"pipeline_stages": stages, "optimizer": RELEASE}
+
+    found = check("sdxl", training, launch={"num_gpus": gpus})
+
+    assert found.codes == ([] if fits else ["DPC415"])
+
+
+def test_gradient_release_counts_all_machines(check: JobCheck) -> None:
+    assert check("sdxl", {"optimizer": RELEASE}, launch={"hosts": ["a", "b"]}).codes == ["DPC415"]
+
+
+@pytest.mark.parametrize("name", ["muon", "adamuon", "normuon"])
+def test_muon_on_a_small_lora(check: JobCheck, name: str) -> None:
+    training = {"lora_rank": 16, "optimizer": {"type": "genericoptim", name: True}}
+
+    found = check("qwen", training).only
+
+    assert (found.code, found.path) == ("DPC436", f"/training/optimizer/{name}")
+    assert "32" in found.hint
+
+
+@pytest.mark.parametrize("training", [{"lora_rank": 32}, {"adapter": None}, {"adapter_type": "lokr", "lora_rank": 8}])
+def test_muon_where_it_runs(check: JobCheck, training: dict[str, Any]) -> None:
+    assert check("qwen", {**training, "optimizer": MUON}).codes == []
+
+
+def test_projection_reaches_one_of_several_groups(check: JobCheck) -> None:
+    optimizer = {"type": "genericoptim", "rank": 64, "proj_type": "svd", "update_proj_gap": 200}
+
+    found = check("sdxl", {"optimizer": optimizer}).only
+
+    assert (found.code, found.path) == ("DPC419", "/training/optimizer/rank")

@@ -1,0 +1,81 @@
+"""Models that are written to disk, and what is counted in examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.checks.support import JobCheck
+
+ACCUMULATED = {"gradient_accumulation_steps": 4}
+UNEVEN = {"batch_size": [[512, 4], [1024, 1]]}
+
+
+def test_nothing_says_when_to_save(check: JobCheck) -> None:
+    found = check("qwen", {"epochs": 5, "save_every_n_epochs": None})
+
+    assert (found.only.code, found.only.path) == ("DPC421", "/training/save_every_n_epochs")
+    assert found.source(found.only) == '"save_every_n_epochs": null'
+
+
+@pytest.mark.parametrize("other", ["save_every_n_steps", "save_every_n_examples"])
+def test_another_interval_is_enough(check: JobCheck, other: str) -> None:
+    assert check("qwen", {"save_every_n_epochs": None, other: 500}).codes == []
+
+
+@pytest.mark.parametrize(
+    ("training", "gpus", "step"),
+    [
+        ({"batch_size": 2, **ACCUMULATED}, 1, 8),
+        ({"batch_size": 2, **ACCUMULATED}, 4, 32),
+        ({"batch_size": 2, **ACCUMULATED, "pipeline_stages": 2}, 4, 16),
+        ({"batch_size": [[512, 3], [1024, 3]], **ACCUMULATED}, 1, 12),
+    ],
+)
+def test_fewer_examples_than_a_step_has(check: JobCheck, training: dict[str, Any], gpus: int, step: int) -> None:
+    few, enough = ({**training, "save_every_n_examples": n} for n in (step - 1, step))
+
+    found = check("qwen", few, launch={"num_gpus": gpus})
+
+    assert (found.only.code, found.only.path) == ("DPC438", "/training/save_every_n_examples")
+    assert found.only.hint == f"Use {step} or more."
+    assert check("qwen", enough, launch={"num_gpus": gpus}).codes == []
+
+
+@pytest.mark.parametrize("counted", ["save_every_n_examples", "eval_every_n_examples"])
+def test_counting_batches_of_several_sizes(check: JobCheck, counted: str) -> None:
+    data = {"type": "images", "images_url": "https://example.com/a.zip", "eval": {"fraction": 0.1}}
+
+    found = check("qwen", {**UNEVEN, counted: 4000}, data=data)
+
+    assert (found.only.code, found.only.path) == ("DPC454", f"/training/{counted}")
+    assert "counts 4 examples" in found.only.message
+    assert check("qwen", {"batch_size": [[512, 4], [1024, 4]], counted: 4000}, data=data).codes == []
+
+
+def test_half_life_counts_examples_too(check: JobCheck) -> None:
+    found = check("qwen", {**UNEVEN, "beta2_half_life": 5000}).only
+
+    assert (found.code, found.path) == ("DPC454", "/training/beta2_half_life")
+
+
+def test_batches_of_several_sizes_that_nobody_counts(check: JobCheck) -> None:
+    assert check("qwen", UNEVEN).codes == []
+
+
+def test_one_resolution_with_two_batch_sizes(check: JobCheck) -> None:
+    found = check("qwen", {"batch_size": [[512, 4], [512, 2]]}).only
+
+    assert (found.code, found.path) == ("DPC418", "/training/batch_size")
+    assert "resolution 512" in found.message
+
+
+def test_image_batches_without_images(check: JobCheck) -> None:
+    training = {"image_micro_batch_size_per_gpu": 4}
+
+    found = check("wan13", training, data="videos").only
+
+    assert (found.code, found.path) == ("DPC439", "/training/image_micro_batch_size_per_gpu")
+    assert check("wan13", training, data="both").codes == []
+    assert check("wan13", training, data="images").codes == []

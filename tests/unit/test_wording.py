@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dpcompile.wording import describe, did_you_mean, kind, listing, quote, similar
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("ohwx", '"ohwx"'),
+        (1.5, "1.5"),
+        (True, "true"),
+        (None, "null"),
+        ([1, "a"], '[1, "a"]'),
+        ({"a": {}}, '{"a": {}}'),
+        ('say "x"\n\x1b', '"say \\"x\\"\\n\\u001b"'),
+        ("ü", '"\\u00fc"'),
+        ("\ud800", '"\\ud800"'),
+        (10**100, "1" + "0" * 56 + "..."),
+    ],
+)
+def test_values_are_quoted_as_json_on_one_ascii_line(value: object, text: str) -> None:
+    assert quote(value) == text
+
+
+def test_what_json_does_not_have_is_named_by_its_type() -> None:
+    assert quote({"a": object()}) == '{"a": "<object>"}'
+    assert quote({1, 2}) == '"<set>"'
+
+
+@pytest.mark.parametrize("length", [57, 58, 59, 1000])
+def test_quotes_are_never_longer_than_their_limit(length: int) -> None:
+    text = quote("x" * length)
+    assert len(text) == min(length + 2, 60)
+    assert text.endswith("..." if length > 58 else '"')
+    assert len(quote("x" * length, 20)) == 20
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (0, "a whole number"),
+        (1.0, "a number with a decimal point"),
+        ("", "text"),
+        (None, "null"),
+        ([], "a list"),
+        ((), "a list"),
+        ({}, "an object"),
+        (object(), "object"),
+        (b"", "bytes"),
+    ],
+)
+def test_kind_says_what_a_value_is(value: object, words: str) -> None:
+    assert kind(value) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
+)
+def test_listing(words: list[str], text: str) -> None:
+    assert listing(words) == text
+    assert listing(iter(words), "and") == text.replace(" or ", " and ")
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({}, "any value"),
+        ({"type": "string"}, "text in quotes"),
+        ({"type": "boolean"}, "true or false"),
+        ({"type": "object"}, "an object"),
+        ({"type": ["string", "null"]}, "text in quotes"),
+        ({"type": ["boolean", "string", "null"]}, "true or false or text in quotes"),
+        ({"const": True}, "true"),
+        ({"enum": ["auto", "s3", None]}, '"auto", "s3" or null'),
+        ({"type": "string", "enum": ["a"]}, '"a"'),
+        ({"type": "integer", "minimum": 1}, "a whole number, at least 1"),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}, "a number, above 0 and at most 0.5"),
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, "a number, at least 0 and below 1"),
+        ({"type": "string", "minimum": 1}, "text in quotes"),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, "text in quotes or a whole number"),
+        ({"oneOf": [{"type": "string"}, {"type": "string", "minLength": 3}]}, "text in quotes"),
+        (
+            {"anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["unsloth"]}]},
+            'a whole number, at least 1, or "unsloth"',
+        ),
+        ({"type": "array"}, "a list"),
+        ({"type": "array", "items": {"type": "string"}}, "a list of texts in quotes"),
+        (
+            {"type": "array", "items": {"type": "integer", "minimum": 1}},
+            "a list of whole numbers, each at least 1",
+        ),
+        (
+            {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            "a list of exactly 2 numbers",
+        ),
+        (
+            {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 1},
+            "a list of one value: a whole number, at least 1",
+        ),
+        (
+            {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
+            "a list of lists of whole numbers",
+        ),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, 'a list of values, each "a" or "b"'),
+        (
+            {"type": "array", "items": {"type": ["integer", "string"]}},
+            "a list of values, each a whole number or text in quotes",
+        ),
+        ({"type": "array", "prefixItems": [{}, {}, {}]}, "a list of exactly 3 values"),
+    ],
+    ids=json.dumps,
+)
+def test_schemas_are_put_into_words(schema: dict[str, Any], words: str) -> None:
+    assert describe(schema) == words
+
+
+def test_the_likeliest_name_comes_first_and_few_are_told() -> None:
+    known = ["epochs", "epoch", "warmup_steps", *(f"epochs{n}" for n in range(9))]
+    assert similar("epoch", known)[0] == "epoch"
+    assert len(similar("epoch", known)) == 3
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("lora_rnk", 'Did you mean "lora_rank"?'),
+        ("warmup_stp", 'Did you mean "warmup_step" or "warmup_steps"?'),
+        ("zzz", ""),
+        ("", ""),
+    ],
+)
+def test_did_you_mean_names_what_looks_alike_or_nothing(word: str, text: str) -> None:
+    assert did_you_mean(word, ["lora_rank", "warmup_steps", "warmup_step", "lr"]) == text
+
+
+def test_very_long_words_cost_no_time() -> None:
+    # difflib takes time that grows with the square of the length.
+    assert did_you_mean("x" * 10**6, ["x" * 100]) == f"Did you mean {quote('x' * 100)}?"
