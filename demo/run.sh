@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles a job for each model, then shows one result, where its values come from, and a job with mistakes.
+# Compiles jobs for several models, then shows one result, where its values come from, and a job with mistakes.
 # Usage: demo/run.sh [FOLDER]. The files go to FOLDER, or to demo/out. Ends with 1 if anything is amiss.
 set -euo pipefail
 mkdir -p "${1:-$(dirname "$0")/out}"
@@ -19,7 +19,7 @@ show() {
 
 command -v dpcompile >/dev/null || fail "there is no dpcompile here; run it by: make demo"
 
-heading "A job for each model, compiled"
+heading "Jobs for several models, compiled"
 for model in flux sdxl wan13 wan14b_t2v wan14b_i2v qwen z_image_turbo; do
     dpcompile render "$model.json" --out "$out/$model" 2>"$out/messages" || {
         cat "$out/messages" >&2

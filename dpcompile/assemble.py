@@ -25,11 +25,12 @@ from dpcompile.layers import (
     without_conditional,
 )
 from dpcompile.misnamed import Naming
-from dpcompile.resolve import Assignment, ResolvedConfig, Setting, has_adapter, layered, resolve
+from dpcompile.resolve import Assignment, Layer, ResolvedConfig, Setting, has_adapter, layered, resolve
 from dpcompile.routing import Alpha, Routed, Router
 from dpcompile.secrecy import WANDB_KEY
 from dpcompile.spec import ModelSpec, merge
 from dpcompile.trainer import Field, Scope, TrainerKeys
+from dpcompile.trainings import ONLY, PARTS, Part, check_parts, split_training
 from dpcompile.values import identical
 
 _LAST = 10_000  # behind every key that is known
@@ -54,12 +55,17 @@ def own_settings(job: JobInput, spec: ModelSpec) -> dict[str, Any]:
     return merge(spec.job_defaults, said)
 
 
-def route_training(job: JobInput, naming: Naming, directories: int) -> Routed:
+def route_training(job: JobInput, naming: Naming, directories: int, part: Part) -> Routed:
     """Every `training` of the job and of `--set`, routed."""
     router = Router(naming, directories)
     total = Routed()
     for layer, file, place, training in job.training_layers:
-        routed = router.route("set" if layer == "set" else "job", file, place, training)
+        name: Layer = "set" if layer == "set" else "job"
+        common, own = split_training(training, part)
+        routed = router.route(name, file, place, common)
+        if own is not None:
+            _take_over(routed, router.route(name, file, (*place, PARTS, part.name), own))
+        routed.diagnostics += check_parts(training, part, file, place)
         total.assignments += routed.assignments
         total.diagnostics += routed.diagnostics
         total.broken |= routed.broken
@@ -68,18 +74,30 @@ def route_training(job: JobInput, naming: Naming, directories: int) -> Routed:
     return total
 
 
-def assemble(job: JobInput, naming: Naming, folders: Folders, data: Sequence[DataFolder]) -> Assembled:
-    """The resolved config of a job, from the weakest layer to the strongest."""
+def _take_over(routed: Routed, own: Routed) -> None:
+    """What is said of one training alone takes the place of what is said of all."""
+    keys = {said.key for said in own.assignments}
+    routed.assignments = [said for said in routed.assignments if said.key not in keys] + own.assignments
+    routed.diagnostics += own.diagnostics
+    routed.broken |= own.broken
+    routed.alphas += own.alphas
+    routed.secrets |= own.secrets
+
+
+def assemble(
+    job: JobInput, naming: Naming, folders: Folders, data: Sequence[DataFolder], part: Part = ONLY
+) -> Assembled:
+    """The resolved config of one training of a job, from the weakest layer to the strongest."""
     spec, trainer = naming.spec, naming.trainer
     directories = sum(1 for folder in data if folder.role == "train")
     settings = own_settings(job, spec)
-    routed = route_training(job, naming, directories)
+    routed = route_training(job, naming, directories, part)
     said = [*job_field_assignments(job, spec, settings, data), *routed.assignments]
     found = [*routed.diagnostics]
     for layer in ("job", "set"):
         found += conflicts([a for a in said if a.origin.layer == layer])
     layers = [*spec_assignments(spec, settings.get("preset"), folders, directories), *said]
-    layers += derived_assignments(spec, folders, data, job)
+    layers += derived_assignments(spec, folders.of_part(part.name), data, job)
     present = list(
         without_conditional(layers, adapter=has_adapter(layers), evaluation=any(f.role == "eval" for f in data))
     )

@@ -149,6 +149,20 @@ class Catalogue:
             spec = next((s for _, s, _ in self.all() if s and name.lower() in (*s.aliases, s.name.lower())), None)
         return spec
 
+    def _broken_trainings(self, leaf: SpecFile) -> Iterator[Diagnostic]:
+        """Trainings that are no models of their own."""
+        for name, part in leaf.value.get("trainings", {}).items():
+            file = self._file(part)
+            if file is None or file.value.get("abstract") or file.value.get("trainings"):
+                text = f"the training {quote(name)} names {quote(part)}, which is not one model that can be trained"
+                hint = f"{did_you_mean(part, self.names())} Name a spec that has no trainings itself.".strip()
+                yield finding("DPC304", pointer(("trainings", name)), text, hint, file=leaf.file)
+
+    def trainings(self, spec: ModelSpec) -> dict[str, ModelSpec]:
+        """The trainings that a job for this model means: name -> spec; one without a name for most models."""
+        parts = {name: self.load(part)[0] for name, part in spec.merged.get("trainings", {}).items()}
+        return {name: part for name, part in parts.items() if part} or {"": spec}
+
     def unknown_model(self, name: str) -> tuple[str, str]:
         """Message and hint for a name that `find` does not know, or that is an abstract spec's."""
         specs = [spec for _, spec, _ in self.all() if spec]
@@ -184,6 +198,7 @@ class Catalogue:
         from dpcompile.speccheck import check_spec  # only for specs that are not shipped
 
         more = check_spec(tuple(chain), self.trainer, self._complete, self._job_defaults)
+        more = (*more, *self._broken_trainings(chain[-1]))
         spec = None if has_errors(more) else make_spec(tuple(chain), self.trainer)
         return spec, (*found, *more)
 

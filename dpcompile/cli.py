@@ -185,6 +185,17 @@ def init(model: str, **options: Any) -> int:
     return run(model, _common(options))
 
 
+@cli.command()
+@click.argument("checkout", shell_complete=_folders)
+@_format("text", "json")
+@specs_option
+def audit(checkout: str, form: str, **options: Any) -> int:
+    """Compare what a checkout of diffusion-pipe reads with what dpcompile knows; nothing in it is run."""
+    from dpcompile.commands.audit import run
+
+    return run(checkout, _common(options), form=form)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command and exits: 0 fine, 1 findings, 2 wrong usage, 3 a bug of ours, 130 interrupted."""
     sys.exit(_run(arguments))

@@ -61,6 +61,8 @@ _JOB = {
     226: "a volume path that cannot be used",
     230: "a required setting was taken away",
     231: "a secret that would not reach the worker",
+    232: "a training that the model does not have",
+    233: "trainings of one job that need different datasets",
 }
 _SPEC = {
     301: "the model spec is not readable YAML",
@@ -118,6 +120,8 @@ _CHECK_ERRORS = {
     452: "no place for the result",
     453: "media that no bucket takes",
     456: "a resolution that would be cropped to a square",
+    457: "a size that the model does not take",
+    459: "a value that another setting rules out",
 }
 _WARNINGS = {
     216: "a setting passed through unchecked",
@@ -137,6 +141,7 @@ _WARNINGS = {
     450: "a setting for videos, and no videos",
     454: "counting examples with batches of several sizes",
     455: "a caption prefix that runs into the caption",
+    458: "a value that works badly for the model",
 }
 _NOTES = {
     215: "another name for a setting",

@@ -22,11 +22,13 @@ from dpcompile.job import JobInput, check_job, job_fields, read_job, secrets_by_
 from dpcompile.locate import locate
 from dpcompile.misnamed import Naming
 from dpcompile.plan import Plan, canonical
-from dpcompile.planner import PlanInput, make_plan
+from dpcompile.planinput import PlanInput, Training
+from dpcompile.planner import make_plan
 from dpcompile.render import RenderedFile, render
 from dpcompile.resolve import ResolvedConfig
 from dpcompile.secrecy import PLACEHOLDER, SECRET_FIELDS, Secrets, find_secrets, redacted_job
 from dpcompile.spec import ModelSpec
+from dpcompile.trainings import Part, check_one_dataset, combined
 from dpcompile.verify import verify
 from dpcompile.wording import did_you_mean, listing, quote
 
@@ -82,6 +84,8 @@ def compile_job(
         return CompileResult(diagnostics=_placed(secrets.redact_all(found), document))
     options = _Options(file=file, volume=volume, job_id=job_id, comments=comments)
     result = _compile(read, found, catalogue, secrets, options)
+    if result.config is not None and secrets.found_in(repr(result.config.settings)):
+        result = replace(result, config=None)  # a secret was also written where `why` would show it
     told = _placed(secrets.redact_all(result.diagnostics), document)
     return replace(result, diagnostics=told)
 
@@ -103,7 +107,7 @@ def _compile(
     well_formed = not has_errors(wrong)
     data, data_found = data_folders(job, own_settings(job, spec).get("captioning", {}) if well_formed else {})
     chosen = options.job_id if options.job_id is not None else job.envelope_id
-    job_id = chosen if chosen is not None else made_job_id(canonical(redacted_job(_content(job), secrets)))
+    job_id = chosen if chosen is not None else made_job_id(canonical(redacted_job(_content(job, data), secrets)))
     folders, folders_found = make_folders(job, options.volume, job_id, given=options.job_id is not None)
     found = (
         *found,
@@ -117,17 +121,33 @@ def _compile(
     usable = folders or Folders(volume=DEFAULT_VOLUME, job_id="job")
     if not well_formed:
         return CompileResult(diagnostics=(*found, *_training_only(job, spec, catalogue, usable)))
-    assembled = assemble(job, _naming(spec, catalogue), usable, data)
-    facts = _facts(job, spec, catalogue, assembled, data)
-    found = (*found, *assembled.diagnostics, *run_checks(facts))
+    trainings = catalogue.trainings(spec)
+    assembled = {
+        name: assemble(job, _naming(part, catalogue), usable, data, Part(name=name, names=_names(trainings)))
+        for name, part in trainings.items()
+    }
+    facts = {name: _facts(job, part, catalogue, assembled[name], data) for name, part in trainings.items()}
+    configs = {name: each.config for name, each in assembled.items()}
+    found = (
+        *found,
+        *dict.fromkeys(d for each in assembled.values() for d in each.diagnostics),
+        *dict.fromkeys(d for each in facts.values() for d in run_checks(each)),
+        *check_one_dataset(configs),
+    )
+    config = combined(configs)
     if has_errors(found):
-        return CompileResult(diagnostics=found, config=assembled.config)
-    return _write(facts, usable, catalogue, secrets, found, options)
+        return CompileResult(diagnostics=found, config=config)
+    return _write(facts, config, usable, spec, catalogue, secrets, found, options)
 
 
-def _content(job: JobInput) -> dict[str, Any]:
+def _names(trainings: Mapping[str, ModelSpec]) -> tuple[str, ...]:
+    return tuple(name for name in trainings if name)
+
+
+def _content(job: JobInput, data: Sequence[DataFolder]) -> dict[str, Any]:
     """What makes a job the same job: not how it is started, so that `launch.resume` finds its checkpoints."""
-    return {**job.value, "launch": None, "overrides": job.overrides.get("training")}
+    digests = [folder.digest for folder in data]  # addresses may differ in their query alone
+    return {**job.value, "launch": None, "overrides": job.overrides.get("training"), "data": digests}
 
 
 def _training_only(job: JobInput, spec: ModelSpec, catalogue: Catalogue, folders: Folders) -> tuple[Diagnostic, ...]:
@@ -205,37 +225,43 @@ def _facts(
 
 
 def _write(
-    facts: Facts,
+    facts: Mapping[str, Facts],
+    config: ResolvedConfig,
     folders: Folders,
+    spec: ModelSpec,
     catalogue: Catalogue,
     secrets: Secrets,
     found: tuple[Diagnostic, ...],
     options: _Options,
 ) -> CompileResult:
     """Render, verify, plan."""
-    files, unwritable = render(facts.config, catalogue.dirs, comments=options.comments)
+    files, unwritable = render(config, catalogue.dirs, comments=options.comments)
     found = (*found, *unwritable)
     if has_errors(unwritable):
-        return CompileResult(diagnostics=found, config=facts.config)
-    mistakes = tuple(verify(files, facts.config))
+        return CompileResult(diagnostics=found, config=config)
+    mistakes = tuple(verify(files, config))
+    first = next(iter(facts.values()))
     plan = make_plan(
         PlanInput(
-            job=facts.job,
-            settings=facts.settings,
-            spec=facts.spec,
-            trainer=facts.trainer,
-            config=facts.config,
+            job=first.job,
+            settings=first.settings,
+            spec=spec,
+            trainer=catalogue.trainer,
+            trainings=tuple(
+                Training(spec=each.spec, config=each.config, folders=folders.of_part(name))
+                for name, each in facts.items()
+            ),
             folders=folders,
-            data=facts.data,
+            data=first.data,
             files=files,
-            secrets=facts.secrets,
+            secrets={name: where for each in facts.values() for name, where in each.secrets.items()},
             compiler=__version__,
         )
     )
-    mistakes = (*mistakes, *_leaks(plan, facts, secrets))
+    mistakes = (*mistakes, *_leaks(plan, first, secrets))
     if mistakes:
-        return CompileResult(diagnostics=(*found, *mistakes), config=facts.config)
-    return CompileResult(diagnostics=found, config=facts.config, files=files, plan=plan)
+        return CompileResult(diagnostics=(*found, *mistakes), config=config)
+    return CompileResult(diagnostics=found, config=config, files=files, plan=plan)
 
 
 def _leaks(plan: Plan, facts: Facts, secrets: Secrets) -> Iterator[Diagnostic]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
@@ -23,6 +23,12 @@ class Folders:
 
     volume: str
     job_id: str
+    part: str = ""
+    """Name of one of several trainings of the job; empty when there is one."""
+
+    def of_part(self, part: str) -> Folders:
+        """The same folders, for one of the job's trainings."""
+        return replace(self, part=part)
 
     @property
     def work(self) -> str:
@@ -39,7 +45,7 @@ class Folders:
     @property
     def output(self) -> str:
         """Nothing but the trainer writes here: it takes the last entry for the newest run (train.py:146)."""
-        return f"{self.work}/training_outputs/{self.job_id}"
+        return f"{self.work}/training_outputs/{self.job_id}" + (f"/{self.part}" if self.part else "")
 
     @property
     def job(self) -> str:
@@ -48,12 +54,22 @@ class Folders:
     def file(self, name: str) -> str:
         return f"{self.job}/{name}"
 
+    @property
+    def train_file(self) -> str:
+        """The training file of this part."""
+        return self.file(f"{train_part(self.part)}.toml")
+
     def dataset(self, digest: str) -> str:
         return f"{self.work}/datasets/{digest}"
 
     def model(self, path: str) -> str:
         """A path of a spec: below the models folder unless it is absolute."""
         return path if path.startswith("/") else f"{self.models}/{path}"
+
+
+def train_part(part: str) -> str:
+    """First segment of the keys of a training, and stem of its file: `train`, `train.high`."""
+    return f"train.{part}" if part else "train"
 
 
 def made_job_id(content: str) -> str:

@@ -19,6 +19,8 @@ from dpcompile.secrecy import LOCATION_FIELDS, PLACEHOLDER, SECRET_FIELDS, is_si
 from dpcompile.wording import kind, quote
 
 PRESET_FILE = "--preset"
+MAX_KEYS = 300
+"""Of one object in a job: several times what a job with every setting of the trainer has."""
 ENVELOPE_KEYS = {
     "webhook": "the address RunPod calls when the job is done",
     "policy": "RunPod's limits for the job",
@@ -88,6 +90,9 @@ def read_job(
     document: Document, sets: Sequence[str], preset: str | None, dirs: DataDirs
 ) -> tuple[JobInput | None, tuple[Diagnostic, ...]]:
     """The job inside a document, with `KEY=VALUE` texts and a preset laid over it."""
+    if crowded := _crowded(document.value):
+        text = f"an object with {crowded} keys; no part of a job has more than {MAX_KEYS}"
+        return None, (finding("DPC109", "", text, file=document.file),)
     inner, prefix, found = _unwrap(document.value, document.file)
     overrides, more = parse_sets(sets, tuple(job_schema(dirs)["properties"]))
     found = [*found, *more]
@@ -117,6 +122,23 @@ def read_job(
         ),
         tuple(found),
     )
+
+
+def _crowded(value: dict[str, Any]) -> int:
+    """The keys of an object that has too many to be meant, 0 if there is none.
+
+    Each unknown key is looked for among those that are known, so their number bounds the time that takes.
+    """
+    stack: list[Any] = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if len(node) > MAX_KEYS:
+                return len(node)
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return 0
 
 
 def _unwrap(value: dict[str, Any], file: str) -> tuple[Any, tuple[str, ...], list[Diagnostic]]:

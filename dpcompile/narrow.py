@@ -45,6 +45,14 @@ def narrowed_job(schema: dict[str, Any], spec: ModelSpec, catalogue: Catalogue) 
             "properties": _settable(scopes[scope]),
         }
     properties["optimizer"] = {"type": "object", "properties": _settable(scopes["optimizer"])}
+    if parts := spec.merged.get("trainings"):
+        own = {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+        properties["parts"] = {
+            "type": "object",
+            "additionalProperties": False,
+            "description": "Settings for one of the trainings of this model.",
+            "properties": dict.fromkeys(parts, own),
+        }
     return _with(schema, spec, {**training, "additionalProperties": False, "properties": properties})
 
 

@@ -10,6 +10,7 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import KeyPath
 from dpcompile.resolve import Assignment, ResolvedConfig
+from dpcompile.secrecy import WANDB_KEY
 from dpcompile.spec import within
 from dpcompile.trainer import SCOPES, Field, Scope
 from dpcompile.wording import kind
@@ -34,9 +35,10 @@ def refusal(
 ) -> Diagnostic | None:
     """Why a key cannot be passed through at all."""
     known = _known(scopes, table, name)
-    if known is not None and (known.owned or known.secret):
-        text = f"passthrough cannot set {table}.{name}: {'dpcompile makes it' if known.owned else 'it is a secret'}"
-        return finding("DPC213", pointer, text, f"Take it out. {known.owned}".strip(), file=file)
+    owned = known.owned if known else ""
+    if name == WANDB_KEY or (known is not None and (known.owned or known.secret)):
+        text = f"passthrough cannot set {table}.{name}: {'dpcompile makes it' if owned else 'it is a secret'}"
+        return finding("DPC213", pointer, text, f"Take it out. {owned}".strip(), file=file)
     if table == "root" and name in SCOPES:
         text = f"{name} is a table, not a key at the top of train.toml"
         return finding("DPC217", pointer, text, f"Write its keys in passthrough.{name}.", file=file)

@@ -19,7 +19,7 @@ from dpcompile.tomlvalue import Unencodable, encode, encode_key
 from dpcompile.wording import quote
 
 TEMPLATES = {"train": "train.toml.j2", "dataset": "dataset.toml.j2", "eval": "dataset.toml.j2"}
-"""First part of a key -> the template of its file, `<part>.toml`."""
+"""First part of a key, up to its first point -> the template of its file, `<part>.toml`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +138,11 @@ def render(
     if found:
         return (), found
     files = []
-    for part, template in TEMPLATES.items():
-        own = {key[1:]: line for key, line in lines.items() if key[0] == part}
-        if own:
-            view = _View(own, comments)
-            functions = {name: getattr(view, name) for name in view.FUNCTIONS}
-            text = _template(dirs, template).render(functions)
-            files.append(RenderedFile(name=f"{part}.toml", text=text))
+    for part in dict.fromkeys(str(key[0]) for key in lines):
+        view = _View({key[1:]: line for key, line in lines.items() if key[0] == part}, comments)
+        functions = {name: getattr(view, name) for name in view.FUNCTIONS}
+        text = _template(dirs, TEMPLATES[part.partition(".")[0]]).render(functions)
+        files.append(RenderedFile(name=f"{part}.toml", text=text))
     return tuple(files), ()
 
 
@@ -172,7 +170,7 @@ def _encoded(config: ResolvedConfig) -> tuple[dict[KeyPath, _Line], tuple[Diagno
             text = f"the key {quote(key[-1])} cannot be written so that the trainer reads it: {error.reason}"
             found.append(finding("DPC502", setting.origin.pointer, text, file=setting.origin.file))
             continue
-        if key[0] != "train" and _holds_table(setting.value):
+        if key[0] in ("dataset", "eval") and _holds_table(setting.value):
             text = f"{dotted(key)} holds a table inside a value, and the trainer cannot pass such a dataset file on"
             found.append(finding("DPC501", setting.origin.pointer, text, file=setting.origin.file))
             continue

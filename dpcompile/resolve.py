@@ -129,6 +129,7 @@ def resolve(
     `excludes` maps a key to those that lose their meaning when it is set.
     """
     settings = layered(assignments)
+    settings |= dict(_following(settings))
     dropped: list[Dropped] = []
     misfits = (
         *_misfit_arguments(settings, trainer),
@@ -187,6 +188,20 @@ def _excluded(
         for other in others:
             if other in settings and _weaker(settings[other], setting):
                 yield other, f"{key[-1]} takes its place"
+
+
+def _following(settings: Mapping[KeyPath, Setting]) -> Iterator[tuple[KeyPath, Setting]]:
+    """What a weaker layer says in both places, of the dataset and of each `[[directory]]`, is needed in both.
+
+    So a stronger layer that speaks of the dataset speaks of them all (models/cosmos.py:176-183 wants it so).
+    """
+    for key, narrow in settings.items():
+        wide = settings.get((key[0], key[-1])) if key[1] == "directory" and len(key) == 4 else None
+        if wide is None or not _weaker(narrow, wide):
+            continue
+        if any(said.origin.layer == narrow.origin.layer for said in wide.shadowed):
+            before = (_as_assignment(key, narrow), *narrow.shadowed)
+            yield key, Setting(value=wide.value, origin=wide.origin, shadowed=before)
 
 
 def _narrower(settings: Mapping[KeyPath, Setting]) -> Iterator[tuple[KeyPath, str]]:

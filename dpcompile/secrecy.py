@@ -133,12 +133,11 @@ def _wandb_keys(training: Any) -> Iterator[str]:
     stack = [training]
     while stack:
         node = stack.pop()
-        if isinstance(node, dict):
-            for key, value in node.items():
-                if key == WANDB_KEY:
-                    yield from _texts(value)
-                elif isinstance(value, (dict, list)):
-                    stack.append(value)
+        if isinstance(node, list):
+            stack.extend(node)
+        elif isinstance(node, dict):
+            yield from _texts(node.get(WANDB_KEY))
+            stack.extend(value for key, value in node.items() if key != WANDB_KEY)
 
 
 def _at(node: Any, place: Iterable[str]) -> Any:
@@ -162,6 +161,8 @@ def _texts(node: Any) -> Iterator[str]:
         item = stack.pop()
         if isinstance(item, str):
             yield item
+        elif isinstance(item, (int, float)):
+            yield str(item)
         elif isinstance(item, dict):
             stack.extend((*item.keys(), *item.values()))
         elif isinstance(item, list):

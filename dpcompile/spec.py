@@ -36,6 +36,10 @@ class Media:
     frame_offset: int
     edit: bool
     masks: bool
+    resize_multiple: int | None = None
+    """The multiple that media are resized to in the end, where it is not `pixel_multiple`."""
+    size_buckets: tuple[tuple[int, int, int], ...] | None = None
+    """The only [width, height, frames] that the model takes; None where any can be trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,7 +112,7 @@ def merge(base: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]
 
 def merge_chain(chain: tuple[SpecFile, ...]) -> dict[str, Any]:
     """All files of a chain as one map. Who a spec is (`name`, `aliases`, `abstract`) is never inherited."""
-    own = ("name", "title", "aliases", "abstract", "extends")
+    own = ("name", "title", "aliases", "abstract", "extends", "trainings")
     result: dict[str, Any] = {}
     for link in chain:
         result = merge({k: v for k, v in result.items() if k not in own}, link.value)
@@ -141,6 +145,8 @@ def _media(value: Mapping[str, Any]) -> Media:
         frame_offset=rule.get("offset", 0),
         edit=bool(value.get("edit")),
         masks=bool(value.get("masks")),
+        resize_multiple=value.get("resize_multiple"),
+        size_buckets=tuple(map(tuple, sizes)) if (sizes := value.get("size_buckets")) else None,
     )
 
 

@@ -112,10 +112,22 @@ def bucket_for_each_kind(facts: Facts) -> Iterator[Diagnostic]:
     if "videos" in facts.kinds and media.videos and max(frames) == 1:
         text = "without a bucket of more than 1 frame, every video is skipped as too short"
         hint = "Add one to size_buckets." if sizes else "Set frame_buckets, for example [1, 33]."
+        if media.size_buckets:
+            hint = _other_sizes(facts)
         yield facts.at_null("DPC453", key, text, hint, otherwise=key)
     if "images" in facts.kinds and media.images and min(frames) > 1:
         text = "without a size bucket of 1 frame, every image is skipped as too short"
-        yield facts.at("DPC453", key, text, "Add one with 1 as its third number.")
+        hint = "Train them in a job of their own." if media.size_buckets else "Add one with 1 as its third number."
+        yield facts.at("DPC453", key, text, hint)
+
+
+def _other_sizes(facts: Facts) -> str:
+    """How to train videos on a model of fixed sizes: by the preset that has them."""
+    presets = facts.spec.presets.items()
+    sizes = {name: preset.get("values", {}).get("dataset", {}).get("size_buckets", ()) for name, preset in presets}
+    hints = [f"Use the preset {quote(n)}." for n, buckets in sizes.items() if any(b[2] > 1 for b in buckets)]
+    hints += ["Train the images in a job of their own."] if "images" in facts.kinds else []
+    return " ".join(hints) or "Add one to size_buckets."
 
 
 def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
@@ -128,24 +140,66 @@ def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
     wrong = [b for b in dict.fromkeys(buckets) if b != 1 and (b - offset) % step]
     fixed = [max(1, (b - offset) // step * step + offset) for b in wrong]
     if wrong:
-        lengths = f"{step}n+{offset}" if offset else f"{step}n"
         text = f"frame_buckets {listing(map(str, wrong), 'and')} are shortened to {listing(map(str, fixed), 'and')}: "
-        text += f"this model takes lengths of {lengths}"
+        text += f"this model takes lengths of {_lengths(step, offset)}"
         yield facts.at("DPC446", key, text, f"Write {listing(map(str, fixed), 'and')}.")
+
+
+def _lengths(step: int, offset: int) -> str:
+    return f"{step}n+{offset}" if offset else f"{step}n"
+
+
+def even_resolutions(facts: Facts) -> Iterator[Diagnostic]:
+    """Some models resize media to another multiple than that of the buckets (models/minimax_h3.py:186)."""
+    key, values = facts.in_dataset("resolutions")
+    multiple = facts.spec.media.resize_multiple
+    if not multiple or values is None or not facts.asked(*key) or _sized(facts):
+        return
+    for n, side in enumerate(values):
+        if not isinstance(side, list) and side % multiple:
+            near = max(multiple, round(side / multiple) * multiple)
+            text = f"resolution {side} is no multiple of {multiple}, to which this model's media are resized: "
+            text += "what is trained has another size than the trainer says"
+            yield facts.at("DPC446", key, text, f"Write {near}.", inside=(n,) if len(values) > 1 else ())
+
+
+def fixed_sizes(facts: Facts) -> Iterator[Diagnostic]:
+    """Of any other size the trainer exits with code 0, as without sizes in each place (models/cosmos.py:125-187)."""
+    sizes, title = facts.spec.media.size_buckets, facts.spec.title
+    if sizes is None:
+        return
+    rows = range(sum(1 for folder in facts.data if folder.role == "train"))
+    told: set[Diagnostic] = set()
+    for key in (("dataset", "size_buckets"), *(("dataset", "directory", n, "size_buckets") for n in rows)):
+        buckets = facts.get(*key)
+        found = []
+        if not buckets:
+            text = f"{title} takes sizes of its own only: without size_buckets the trainer exits without training"
+            found = [facts.at_null("DPC457", key, text, "Leave size_buckets as the model spec has it.")]
+        for n, bucket in enumerate(buckets or ()):
+            if tuple(bucket) not in sizes:
+                text = f"{title} does not take the size {bucket}: the trainer exits without training"
+                hint = f"It takes {listing((str(list(size)) for size in sizes), 'and')}."
+                found.append(facts.at("DPC457", key, text, hint, inside=(n,)))
+        yield from (d for d in found if d not in told)  # each directory may have it from the same place
+        told.update(found)
 
 
 def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
     """Media are resized to what the model takes, while the bucket keeps its numbers (models/base.py:171-174)."""
     media = facts.spec.media
     key, buckets = facts.in_dataset("size_buckets")
+    multiple = media.resize_multiple or media.pixel_multiple
+    if media.size_buckets:
+        return  # told by fixed_sizes
     for n, (width, height, frames) in enumerate(buckets or ()):
-        sides = [round(side / media.pixel_multiple) * media.pixel_multiple for side in (width, height)]
+        sides = [round(side / multiple) * multiple for side in (width, height)]
         step, offset = media.frame_multiple or 1, media.frame_offset
         length = frames if frames == 1 else max(1, (frames - offset) // step * step + offset)
         if [*sides, length] != [width, height, frames]:
             text = f"the size bucket {[width, height, frames]} is rounded to {[*sides, length]}: "
-            text += f"this model takes sides of {media.pixel_multiple}n"
-            text += f" and lengths of {step}n+{offset}" if media.frame_multiple else ""
+            text += f"this model takes sides of {multiple}n"
+            text += f" and lengths of {_lengths(step, offset)}" if media.frame_multiple else ""
             yield facts.at("DPC446", key, text, f"Write {[*sides, length]}.", inside=(n,))
 
 
@@ -212,6 +266,8 @@ CHECKS = (
     mixed_up_sizes,
     bucket_for_each_kind,
     clip_lengths,
+    even_resolutions,
+    fixed_sizes,
     exact_sizes,
     for_videos_only,
     control_images,

@@ -34,6 +34,8 @@ def excluded(facts: Facts) -> Iterator[Diagnostic]:
 def _instead(facts: Facts, key: KeyPath, other: KeyPath) -> Diagnostic:
     text = f"{key[-1]} takes the place of {other[-1]}, which has no effect beside it"
     hint = "Keep one of them." if facts.wrote(*key) else f"Take {other[-1]} out, or set {key[-1]} to null."
+    if key[-1] == "size_buckets" and facts.spec.media.size_buckets:
+        hint = f"Take {other[-1]} out: this model takes sizes of its own only."
     return facts.at("DPC418", other, text, hint)
 
 
@@ -52,7 +54,7 @@ def replaced_by_directories(facts: Facts) -> Iterator[Diagnostic]:
     count = sum(1 for folder in facts.data if folder.role == "train")
     for name in facts.table("dataset"):
         key, own = ("dataset", name), [("dataset", "directory", n, name) for n in range(count)]
-        if not own or not facts.sound(*own) or not facts.asked(*key):
+        if not own or not facts.sound(*own) or not facts.wrote(*key):
             continue
         values = [facts.get(*place) for place in own]
         if None not in values and any(value != facts.get(*key) for value in values):
@@ -72,6 +74,33 @@ def needs_another(facts: Facts) -> Iterator[Diagnostic]:
             wanted = listing(missing, "and")
             text = f"{name} does something only with {wanted}; it would be ignored"
             yield facts.at("DPC432", key, text, f"Take {name} out, or set {wanted}.")
+
+
+def needs_elsewhere(facts: Facts) -> Iterator[Diagnostic]:
+    """A [model] key whose values above a limit need another key of the training file to have a certain value."""
+    for name, field in facts.spec.fields.items():
+        needs, key = field.schema.get("x-needs"), ("train", "model", name)
+        others = [("train", other) for other in needs["root"]] if needs else []
+        if not needs or not facts.sound(key, *others):
+            continue
+        value = facts.in_model(name)
+        if not isinstance(value, (int, float)) or value <= needs["above"]:
+            continue
+        for other in others:
+            wanted = needs["root"][other[-1]]
+            if facts.get(*other) not in (None, wanted):
+                text = f"{name} {value:g} needs {other[-1]} {quote(wanted)}: {needs['why']}"
+                hint = f"Set {name} to {needs['above']:g}, or {other[-1]} to {quote(wanted)}."
+                yield facts.at("DPC459", key if facts.wrote(*key) else other, text, hint)
+
+
+def discouraged(facts: Facts) -> Iterator[Diagnostic]:
+    """Values that the trainer takes, and that its author found to work badly for this model."""
+    for name, field in facts.spec.fields.items():
+        poor, key = field.schema.get("x-discouraged", {}), ("train", "model", name)
+        if poor and facts.sound(key) and facts.wrote(*key) and facts.get(*key) in poor:
+            text = f"{name} {quote(facts.get(*key))} works badly for {facts.spec.title}: {poor[facts.get(*key)]}"
+            yield facts.at("DPC458", key, text, f"Use another {name}, or take it out.")
 
 
 def required_keys(facts: Facts) -> Iterator[Diagnostic]:
@@ -112,6 +141,23 @@ def required_unless(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.at_null("DPC230", key, text, f"Set {name}, or all of {listing(others, 'and')}.")
 
 
+def required_sizes(facts: Facts) -> Iterator[Diagnostic]:
+    """Sizes of the whole dataset, which are asked for even where each directory has its own (dataset.py:469, 502-504).
+
+    Only size_buckets do without; and the range of shapes is not asked for where shapes are listed, or are squares.
+    """
+    if facts.in_dataset("size_buckets")[1] is not None or facts.spec.media.size_buckets:
+        return
+    needed = ["resolutions"]
+    if facts.in_dataset("enable_ar_bucket")[1] and not facts.in_dataset("ar_buckets")[1]:
+        needed += ["min_ar", "max_ar", "num_ar_buckets"]
+    for name in needed:
+        key = ("dataset", name)
+        if facts.sound(key) and facts.get(*key) is None:
+            text = f"the trainer needs {name} at the top of the dataset file, and nothing sets it"
+            yield facts.at_null("DPC230", key, text, f"Set dataset.{name}, or leave the default as it is.")
+
+
 def expected(facts: Facts) -> Iterator[Diagnostic]:
     """A [model] key without which the trainer runs, though it is hardly ever meant to."""
     files = facts.spec.merged.get("paths", {})
@@ -133,7 +179,10 @@ CHECKS = (
     excluded_across_tables,
     replaced_by_directories,
     needs_another,
+    needs_elsewhere,
+    discouraged,
     required_keys,
     required_unless,
+    required_sizes,
     expected,
 )

@@ -116,6 +116,13 @@ def gradient_release(facts: Facts) -> Iterator[Diagnostic]:
         text = "gradient_release needs as many pipeline_stages as GPUs"
         text += f": there are {facts.stages} and {facts.gpus}"
         yield facts.at("DPC415", key, text, "Take it out, or set pipeline_stages to the number of GPUs.")
+    elif facts.spec.capabilities.get("zero_lr_freezes"):
+        # Frozen weights are among those it hooks on to (train.py:755-756; models/cosmos_predict2.py:497-500).
+        rates = [*(("train", "model", name) for name in facts.spec.fields if name.endswith("_lr")), (*_TABLE, "lr")]
+        for rate in (rate for rate in rates if facts.get(*rate) == 0):
+            text = f"gradient_release fails beside {rate[-1]} 0, which leaves weights untrained"
+            hint = f"Take gradient_release out, or give {rate[-1]} a rate above 0; null for that of the others."
+            yield facts.at("DPC415", key, text, hint)
 
 
 def half_life(facts: Facts) -> Iterator[Diagnostic]:

@@ -22,8 +22,9 @@ def _rates(facts: Facts) -> Iterator[tuple[KeyPath, float]]:
     parts = [("train", "model", name) for name in facts.spec.fields if name.endswith("_lr")]
     for key in (_RATE, *parts):
         rate = facts.get(*key)
-        if rate is not None:
-            yield key, rate
+        if rate is None or (rate == 0 and key != _RATE and facts.spec.capabilities.get("zero_lr_freezes")):
+            continue  # a part that is not trained has no rate
+        yield key, rate
 
 
 def _keeps_own_rates(facts: Facts) -> bool:

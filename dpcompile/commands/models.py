@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from dpcompile.commands.common import FINDINGS, Common, exit_code, tell, wrapped
+from dpcompile.commands.common import FINDINGS, Common, exit_code, screen_width, tell, wrapped
 from dpcompile.report import as_json, printable
 from dpcompile.spec import ModelSpec
 from dpcompile.trainer import Field
 from dpcompile.wording import describe, quote
+
+_GAP = 2  # blanks between columns
 
 
 def run(name: str | None, common: Common, *, form: str) -> int:
@@ -70,12 +72,24 @@ def _field(field: Field) -> dict[str, Any]:
 
 
 def _table(specs: list[ModelSpec]) -> str:
-    rows = [("NAME", "TITLE", "TYPE", "TRAINS ON", "PRESETS")]
-    for spec in specs:
-        media = ", ".join(kind for kind in ("images", "videos") if getattr(spec.media, kind))
-        rows.append((spec.name, spec.title, spec.toml_type, media, ", ".join(spec.presets)))
-    widths = [max(len(row[n]) for row in rows) for n in range(5)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    """One line for each model, with as many columns as the screen has room for."""
+    columns = [
+        ("NAME", *(spec.name for spec in specs)),
+        ("TITLE", *(spec.title for spec in specs)),
+        ("TRAINS ON", *(_kinds(spec) for spec in specs)),
+        ("TYPE", *(spec.toml_type for spec in specs)),
+        ("PRESETS", *(", ".join(spec.presets) for spec in specs)),
+    ]
+    widths = [max(map(len, column)) for column in columns]
+    room = screen_width()
+    while len(widths) > 2 and sum(widths) + _GAP * (len(widths) - 1) > room:
+        widths.pop()
+    rows = zip(*columns[: len(widths)], strict=True)
+    return "\n".join((" " * _GAP).join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _kinds(spec: ModelSpec) -> str:
+    return ", ".join(kind for kind in ("images", "videos") if getattr(spec.media, kind))
 
 
 def _page(spec: ModelSpec) -> Iterator[str]:

@@ -11,7 +11,7 @@ import click
 from dpcompile.codes import finding
 from dpcompile.commands.common import FINDINGS, OK, Common, compile_file, tell
 from dpcompile.compiler import CompileResult
-from dpcompile.report import as_json, to_json
+from dpcompile.report import as_json, printable, to_json
 
 
 def run(job: str, common: Common, *, out: str | None, comments: bool, form: str) -> int:
@@ -51,7 +51,7 @@ def _write(result: CompileResult, folder: Path) -> bool:
         )
         return False
     for name in texts:
-        click.echo(f"wrote {folder / name}", err=True)
+        click.echo(f"wrote {printable(str(folder / name))}", err=True)
     return True
 
 

@@ -27,7 +27,7 @@ def run(kind: str, model: str | None, common: Common) -> int:
     schema: dict[str, Any] = json.loads((DataDirs.default().schemas / KINDS[kind]).read_text("utf-8"))
     if model is not None and kind not in NARROWED:
         raise click.UsageError(f"--model narrows {', '.join(NARROWED)}; the schema of a {kind} is the same for all.")
-    if model is None or kind == "dataset":
+    if model is None:
         click.echo(as_json(schema))
         return OK
     catalogue = common.catalogue()
@@ -36,6 +36,7 @@ def run(kind: str, model: str | None, common: Common) -> int:
         tell(catalogue.problems())
         click.echo("{}. {}".format(*catalogue.unknown_model(model)), err=True)
         return FINDINGS
-    schema = narrowed_job(schema, spec, catalogue) if kind == "job" else narrowed_train(schema, spec)
+    if kind != "dataset":  # which has the same keys for all models
+        schema = narrowed_job(schema, spec, catalogue) if kind == "job" else narrowed_train(schema, spec)
     click.echo(as_json(schema))
     return OK

@@ -21,6 +21,9 @@ CATALOGUE = Catalogue()
 MODELS = ("flux", "sdxl", "wan13", "wan14b_t2v", "wan14b_i2v", "qwen", "z_image_turbo")
 """The models of today's API."""
 
+ALL_MODELS = tuple(name for name, spec, _ in CATALOGUE.all() if spec is not None)
+"""Every model that can be trained."""
+
 ADDRESS = "https://example.com/data.zip"
 
 
@@ -34,7 +37,8 @@ def job(
     model: str = "flux", training: object = None, data: Mapping[str, Any] | str | None = None, **fields: Any
 ) -> dict[str, Any]:
     """A job; `data` is its dataset, or the type of one."""
-    data = data or ("videos" if model.endswith("i2v") else "images")
+    spec = CATALOGUE.find(model)
+    data = data or ("images" if spec is None or spec.media.images else "videos")
     made = {"model_type": model, "dataset": dataset(data) if isinstance(data, str) else dict(data), **fields}
     return made if training is None else {**made, "training": training}
 

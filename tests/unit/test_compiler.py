@@ -12,7 +12,8 @@ import dpcompile
 from dpcompile.catalogue import Catalogue
 from dpcompile.compiler import CompileResult, compile_job
 from dpcompile.diagnostics import has_errors
-from tests.unit.jobs import CATALOGUE, MODELS, compiled, job, places
+from dpcompile.folders import train_part
+from tests.unit.jobs import ALL_MODELS, CATALOGUE, compiled, job, places, spec_of
 
 BROKEN_JOBS: list[object] = [
     "",
@@ -56,13 +57,14 @@ def test_whatever_is_given_the_answer_is_a_result_with_findings(value: object) -
     assert all(d.message and d.code in dpcompile.codes.CODES for d in result.diagnostics)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ALL_MODELS)
 def test_smallest_job_of_every_model_gives_files_and_a_plan_and_no_finding(model: str) -> None:
     result = compiled(model)
 
     check_contract(result)
     assert result.diagnostics == ()
-    assert [f.name for f in result.files] == ["train.toml", "dataset.toml"]
+    trainings = [f"{train_part(name)}.toml" for name in CATALOGUE.trainings(spec_of(model))]
+    assert [f.name for f in result.files] == [*trainings, "dataset.toml"]
 
 
 def test_warnings_and_notes_do_not_stop_a_job() -> None:

@@ -193,3 +193,13 @@ def test_a_made_id_does_not_depend_on_secrets() -> None:
 )
 def test_other_jobs_get_other_ids(other: dict[str, Any]) -> None:
     assert compiled_id(other) != compiled_id(PLAIN)
+
+
+def test_set_makes_another_job() -> None:
+    assert compiled_id(PLAIN, sets=["epochs=3"]) != compiled_id(PLAIN, sets=["epochs=4"])
+    assert compiled_id(PLAIN, sets=["dataset.image_repeats=2"]) != compiled_id(PLAIN)
+
+
+def test_how_a_job_is_started_makes_no_other_job() -> None:
+    # Else `launch.resume` would never find the checkpoints.
+    assert compiled_id(PLAIN, sets=["launch.num_gpus=2"]) == compiled_id({**PLAIN, "launch": {"resume": True}})

@@ -378,6 +378,13 @@ def test_a_message_names_the_field() -> None:
     assert found.hint == "Write 2 without quotes."
 
 
+def test_a_message_that_names_the_field_does_so_once() -> None:
+    [missing, unknown] = check({"model_type": "flux", "dataset": {}, "launch": {"gpus": 1}})
+
+    assert missing.message == '"type" is missing in "dataset"'
+    assert unknown.message == '"gpus" is not a field of "launch"'
+
+
 @pytest.mark.parametrize("missing", ["model_type", "dataset"])
 def test_what_is_missing_is_told_by_name(missing: str) -> None:
     [found] = check({k: v for k, v in PLAIN.items() if k != missing})

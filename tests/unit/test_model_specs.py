@@ -22,7 +22,8 @@ FILES = sorted(DIRS.specs.rglob("*.yaml"))
 FLOAT8 = {"float8", "float8_e4m3fn", "float8_e5m2"}
 # Read for every model type (train.py:107-108, 310), so no spec declares them.
 COMMON_KEYS = {"type", "dtype"}
-OWN = ("name", "title", "aliases", "abstract", "extends")
+OWN = ("name", "title", "aliases", "abstract", "extends", "trainings")
+TRAINER: dict[str, Any] = json.loads((DIRS.schemas / "diffusion_pipe.train.schema.json").read_text("utf-8"))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -73,6 +74,12 @@ def path_strings(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
 
 def spec_paths(spec: Mapping[str, Any]) -> list[str]:
     return [p for key, value in spec["paths"].items() for p in path_strings(spec["fields"][key], value)]
+
+
+def sources(name: str) -> list[dict[str, Any]]:
+    """What is downloaded for a model: its own files, or those of its trainings."""
+    own: list[dict[str, Any]] = TRAINABLE[name].get("sources", [])
+    return own + [s for part in TRAINABLE[name].get("trainings", {}).values() for s in sources(part)]
 
 
 def tables(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -171,6 +178,16 @@ def test_fields_speak_of_fields(name: str) -> None:
 
 
 @every_model
+def test_fields_speak_of_keys_and_values_that_there_are(name: str) -> None:
+    for key, field in TRAINABLE[name]["fields"].items():
+        for other, value in field.get("x-needs", {}).get("root", {}).items():
+            known = value_schema(TRAINER["properties"][other])
+            assert list(strict_validator(known).iter_errors(value)) == [], key
+        for value in field.get("x-discouraged", {}):
+            assert list(strict_validator(value_schema(field)).iter_errors(value)) == [], key
+
+
+@every_model
 def test_unread_keys_are_no_fields_and_lead_to_fields(name: str) -> None:
     spec = TRAINABLE[name]
     assert not spec["unread"].keys() & (spec["fields"].keys() | COMMON_KEYS)
@@ -262,10 +279,14 @@ def test_frame_buckets_are_usable_lengths(name: str) -> None:
             assert frames == 1 or (frames - rule["offset"]) % rule["multiple"] == 0, where
 
 
-def test_partners_name_each_other() -> None:
-    for name, spec in TRAINABLE.items():
-        if partner := spec.get("partner"):
-            assert TRAINABLE[partner].get("partner") == name
+@every_model
+def test_trainings_are_of_the_same_kind(name: str) -> None:
+    spec = TRAINABLE[name]
+    for part in spec.get("trainings", {}).values():
+        assert "trainings" not in TRAINABLE[part]
+        # They share one dataset.
+        assert (TRAINABLE[part]["toml_type"], TRAINABLE[part]["media"]) == (spec["toml_type"], spec["media"])
+        assert TRAINABLE[part]["defaults"]["dataset"] == spec["defaults"]["dataset"]
 
 
 # ---- downloads
@@ -274,7 +295,7 @@ def test_partners_name_each_other() -> None:
 @every_model
 def test_every_path_is_filled_by_a_source(name: str) -> None:
     spec = TRAINABLE[name]
-    places = [source["to"] for source in spec["sources"]]
+    places = [source["to"] for source in sources(name)]
     for path in spec_paths(spec):
         assert any(path == to or path.startswith(f"{to}/") for to in places), path
 
@@ -283,7 +304,7 @@ def test_every_path_is_filled_by_a_source(name: str) -> None:
 def test_every_source_is_used_by_a_path(name: str) -> None:
     spec = TRAINABLE[name]
     paths = spec_paths(spec)
-    places = [source["to"] for source in spec["sources"]]
+    places = [source["to"] for source in spec.get("sources", ())]
     assert len(set(places)) == len(places)
     for to in places:
         assert any(path == to or path.startswith(f"{to}/") for path in paths), to
@@ -291,7 +312,7 @@ def test_every_source_is_used_by_a_path(name: str) -> None:
 
 @every_model
 def test_single_files_keep_their_kind(name: str) -> None:
-    for source in TRAINABLE[name]["sources"]:
+    for source in sources(name):
         if "file" in source:
             assert Path(source["to"]).suffix == Path(source["file"]).suffix
 
@@ -477,7 +498,7 @@ def _undescribed(node: Any, where: str) -> Iterator[str]:
 
 @every_model
 def test_every_shipped_source_says_how_sure_it_is_and_why(name: str) -> None:
-    for source in TRAINABLE[name]["sources"]:
+    for source in sources(name):
         assert source["confidence"]
         assert source["evidence"]
 
@@ -531,7 +552,9 @@ def test_the_schema_refuses(change: dict[str, Any], place: str) -> None:
             }
         },
         {"media": {"resize_multiple": 32, "size_buckets": [[704, 1280, 1], [1280, 704, 121]]}},
-        {"partner": "mine_high_noise", "sources": [SOURCE]},
+        {"trainings": {"high": "mine_high_noise", "low": "mine_low_noise"}, "sources": [SOURCE]},
+        {"fields": {"a": {"x-needs": {"above": 1, "root": {"pipeline_stages": 1}, "why": "it fails"}}}},
+        {"fields": {"a": {"x-discouraged": {"float8": "too little is left"}}}},
     ],
 )
 def test_the_schema_takes(addition: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import pytest
 
+from dpcompile.catalogue import Catalogue
 from dpcompile.cli import cli
 from dpcompile.resources import DataDirs
 
@@ -181,3 +182,12 @@ def test_trainer_commit_is_the_one_of_the_schemas() -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README.read_text("utf-8")):
         assert target.startswith("https://") or (README.parent / target).exists()
+
+
+def test_numbers_of_models_are_true() -> None:
+    specs = [spec for _name, spec, _found in Catalogue(DataDirs.default()).all() if spec]
+    types = {spec.toml_type for spec in specs}
+
+    assert f"specs for {len(specs)} models, at least one for each of the {len(types)} model types" in README.read_text(
+        "utf-8"
+    )

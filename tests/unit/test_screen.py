@@ -53,6 +53,21 @@ def test_list_of_models_fits() -> None:
     assert [line.split()[0] for line in text.splitlines()[1:]] == MODELS
 
 
+def test_wide_screens_show_more_of_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def columns(width: str) -> list[str]:
+        monkeypatch.setenv("COLUMNS", width)
+        return printed("models").splitlines()[0].split("  ")
+
+    assert [word.strip() for word in columns("80") if word.strip()] == ["NAME", "TITLE", "TRAINS ON"]
+    assert "TYPE" in " ".join(columns("100"))
+
+
+def test_narrow_screens_show_name_and_title(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+
+    assert printed("models").splitlines()[0].split() == ["NAME", "TITLE"]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_page_of_model_fits_and_is_complete(name: str) -> None:
     text = printed("models", name)

@@ -33,6 +33,12 @@ WANDB_PLACES = [
     ("training", "model", "wandb_api_key"),
     ("training", "passthrough", "monitoring", "wandb_api_key"),
 ]
+ADDRESSES = {
+    "images_url": ("dataset", "images_url"),
+    "videos_url": ("dataset", "videos_url"),
+    "eval_images_url": ("dataset", "eval", "images_url"),
+    "eval_videos_url": ("dataset", "eval", "videos_url"),
+}
 CATALOGUE = Catalogue()
 
 
@@ -118,6 +124,14 @@ def test_the_plain_parts_of_addresses_are_no_secrets(place: tuple[str, ...]) -> 
     assert secrets.redact("download is true") == "download is true"
 
 
+@pytest.mark.parametrize(("value", "secret"), [("12characters", True), ("11character", False)])
+def test_a_long_value_of_a_query_is_a_secret_by_itself(value: str, secret: bool) -> None:
+    secrets = find_secrets(job(("dataset", "images_url"), f"https://example.com/a?id=1&sig={value}"))
+
+    assert secrets.redact(value) == ("***" if secret else value)
+    assert secrets.redact(f"id=1&sig={value}") == "***"
+
+
 @pytest.mark.parametrize("name", ["WANDB_API_KEY", "HF_TOKEN", "MY_PASSWORD"])
 def test_environment_variables_with_such_names_hold_secrets(name: str) -> None:
     assert hidden(job(("launch", "env", name), SECRET))
@@ -165,6 +179,21 @@ def test_a_placeholder_is_no_secret() -> None:
 )
 def test_what_is_no_job_has_no_secrets(value: object) -> None:
     assert find_secrets(value) == Secrets(texts=())
+
+
+def test_a_wandb_key_is_found_inside_lists_too() -> None:
+    assert hidden({"training": {"monitoring": [{"x": [{"wandb_api_key": SECRET}]}]}})
+
+
+def test_the_addresses_and_environment_variables_are_those_that_were_promised() -> None:
+    assert LOCATION_FIELDS == ADDRESSES
+    env = {name: variables for name, (_place, variables) in SECRET_FIELDS.items()}
+    hub = {"HF_TOKEN", "HUGGING_FACE_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN"}
+    assert hub <= set(env["huggingface_token"]) == set(env["huggingface_output_token"])
+    assert env["gemini_api_key"] == ("GEMINI_API_KEY",)
+    assert set(env["s3_access_key"]) == {"AWS_ACCESS_KEY_ID", "BUCKET_ACCESS_KEY_ID"}
+    assert set(env["s3_secret_key"]) == {"AWS_SECRET_ACCESS_KEY", "BUCKET_SECRET_ACCESS_KEY"}
+    assert env["upload_url"] == ()
 
 
 def test_several_pieces_of_a_job_are_searched() -> None:

@@ -119,6 +119,10 @@ def test_who_a_spec_is_is_not_inherited() -> None:
     assert merged.keys() & {"title", "aliases", "abstract"} == set()
     assert (merged["name"], merged["extends"]) == ("mine", "base")
 
+    below = merge_chain((file(BASE), file({"name": "mine", "extends": "base"}), file({"name": "last"})))
+
+    assert (below["name"], "extends" in below) == ("last", False)
+
 
 def test_what_a_spec_says_is_inherited_through_all_files() -> None:
     leaf = {"name": "mine", "title": "Mine", "extends": "wan", "defaults": {"root": {"steps_per_print": None}}}

@@ -176,6 +176,7 @@ def test_values_that_the_model_takes_are_in_order(block: str) -> None:
         ({"root": {"epocs": 5}}, "/root/epocs", 'Did you mean "epochs"?'),
         ({"root": {"epochs": "5"}}, "/root/epochs", "Write 5 without quotes."),
         ({"root": {"epochs": 0}}, "/root/epochs", "at least 1"),
+        ({"root": {"epochs": "many"}}, "/root/epochs", "In YAML, text needs no quotes"),
         ({"root": {"rank": 8}}, "/root/rank", "the top of train.toml"),
         ({"model": {"ckpt_path": "x"}}, "/model/ckpt_path", "Declare it under `fields`"),
         ({"model": {"transformer_dtype": "fp16"}}, "/model/transformer_dtype", 'Write "float16".'),
@@ -249,6 +250,7 @@ def test_defaults_of_the_jobs_fields_are_values_that_a_job_may_have() -> None:
     [
         ({"launch": {"num_gpus": "two"}}, "/launch/num_gpus"),
         ({"launch": {"gpus": 2}}, "/launch/gpus"),
+        ({"model": {"dtype": "float16"}}, "/model"),
         ({"dataset": {"image_repeats": 0}}, "/dataset/image_repeats"),
         ({"captioning": {"images": 5}}, "/captioning/images"),
         ({"output": {"method": "ftp"}}, "/output/method"),
@@ -267,6 +269,15 @@ def test_other_defaults_of_the_jobs_fields_are_told_at_their_place(defaults: dic
 
     assert (found.code, found.path, found.file) == ("DPC305", f"/defaults/job{place}", "mine.yaml")
     assert "hf_abcdefgh" not in found.message
+
+
+def test_messages_about_them_name_the_field_once() -> None:
+    found = on_flux(defaults={"job": {"launch": {"num_gpus": 0, "gpus": 1}}})
+
+    assert [d.message for d in found] == [
+        '"gpus" is not a field of "launch"',
+        "launch.num_gpus must be at least 1, but is 0",
+    ]
 
 
 @pytest.mark.parametrize(

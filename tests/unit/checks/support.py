@@ -66,7 +66,7 @@ class JobCheck:
         if spec is not None:
             (self.folder / "my_model.yaml").write_text(spec, encoding="utf-8")
             catalogue = Catalogue(folders=[self.folder])
-        job: dict[str, Any] = {"model_type": model, "dataset": dataset(data or kind_for(model)), **fields}
+        job: dict[str, Any] = {"model_type": model, "dataset": dataset(data or kind_for(catalogue, model)), **fields}
         if training is not None:
             job["training"] = training
         text = json.dumps(job, indent=2)
@@ -74,8 +74,9 @@ class JobCheck:
         return Findings(diagnostics=result.diagnostics, text=text, ok=result.ok)
 
 
-def kind_for(model: str) -> str:
-    return "videos" if model.endswith("i2v") else "images"
+def kind_for(catalogue: Catalogue, model: str) -> str:
+    spec = catalogue.find(model)
+    return "images" if spec is None or spec.media.images else "videos"
 
 
 def dataset(data: str | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.checks.support import ADDRESS, JobCheck
+from dpcompile.compiler import compile_job
+from tests.unit.checks.support import ADDRESS, JobCheck, dataset
 
 NO_MASKS = """
 name: my_model
@@ -208,3 +209,64 @@ def test_prefix_is_shown_as_it_would_stand(check: JobCheck) -> None:
 def test_a_wrong_value_is_told_once(check: JobCheck) -> None:
     assert check("wan13", {"frame_buckets": [1, "33"]}, data="videos").codes == ["DPC203"]
     assert check("sdxl", {"resolution": "512,768,1024,512"}).codes == ["DPC203"]
+
+
+SQUARE = [[960, 960, 1]]
+
+
+@pytest.mark.parametrize(
+    ("training", "places"),
+    [
+        ({"size_buckets": [[512, 512, 1]]}, ["/training/size_buckets/0"]),
+        ({"dataset": {"size_buckets": [*SQUARE, [1024, 768, 1]]}}, ["/training/dataset/size_buckets/1"]),
+        ({"directory": {"size_buckets": [[960, 960, 33]]}}, ["/training/directory/size_buckets/0"]),
+        ({"size_buckets": None}, ["/training/size_buckets"]),
+        ({"directory": {"size_buckets": None}}, ["/training/directory/size_buckets"]),
+        ({"size_buckets": SQUARE}, []),
+        ({}, []),
+    ],
+)
+def test_models_of_fixed_sizes(check: JobCheck, training: dict[str, Any], places: list[str]) -> None:
+    assert check("cosmos_7b", training).places("DPC457") == places
+
+
+@pytest.mark.parametrize("table", ["dataset", "directory"])
+def test_fixed_sizes_stand_in_every_place(check: JobCheck, table: str) -> None:
+    made = compile_job(
+        {"model_type": "cosmos_7b", "dataset": dataset("images"), "training": {table: {"size_buckets": SQUARE}}},
+        catalogue=check.catalogue,
+    )
+
+    assert made.diagnostics == ()
+    assert made.config is not None
+    assert made.config.get("dataset", "directory", 0, "size_buckets") == SQUARE
+    assert made.config.get("dataset", "size_buckets")
+
+
+@pytest.mark.parametrize(
+    ("data", "preset", "hint"),
+    [
+        ("videos", None, 'Use the preset "videos".'),
+        ("both", None, 'Use the preset "videos". Train the images in a job of their own.'),
+        ("both", "videos", "Train them in a job of their own."),
+        ("images", "videos", "Train them in a job of their own."),
+    ],
+)
+def test_kinds_that_fixed_sizes_leave_out(check: JobCheck, data: str, preset: str | None, hint: str) -> None:
+    found = check("cosmos_7b", data=data, preset=preset).only
+
+    assert (found.code, found.hint) == ("DPC453", hint)
+
+
+@pytest.mark.parametrize(
+    ("training", "places"),
+    [
+        ({"resolution": 720}, ["/training/resolution"]),
+        ({"resolution": [512, 720]}, ["/training/resolution/1"]),
+        ({"size_buckets": [[720, 512, 1]]}, ["/training/size_buckets/0"]),
+        ({"resolution": 640}, []),
+        ({"resolution": [[720, 480]]}, []),
+    ],
+)
+def test_models_that_resize_to_another_multiple(check: JobCheck, training: dict[str, Any], places: list[str]) -> None:
+    assert check("minimax_h3", training).places("DPC446") == places

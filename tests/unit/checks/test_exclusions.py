@@ -43,6 +43,11 @@ SIZES = [[512, 512, 1]]
             "DPC230",
             "/training/diffusers_path",
         ),
+        ("cosmos_predict2_2b", {"transformer_dtype": "float8"}, "DPC458", "/training/transformer_dtype"),
+        ("qwen", {"resolution": None}, "DPC230", "/training/resolution"),
+        ("qwen", {"resolution": None, "directory": {"resolutions": [512]}}, "DPC230", "/training/resolution"),
+        ("qwen", {"dataset": {"max_ar": None}}, "DPC230", "/training/dataset/max_ar"),
+        ("cosmos_7b", {"resolution": 960}, "DPC418", "/training/resolution"),
         ("z_image_turbo", {"merge_adapters": None}, "DPC437", "/training/merge_adapters"),
         ("z_image_turbo", {"merge_adapters": []}, "DPC437", "/training/merge_adapters"),
     ],
@@ -120,3 +125,42 @@ def test_repeats_of_each_kind_and_of_all(check: JobCheck) -> None:
     assert check("wan13", training, data={**both, "image_repeats": 2}).codes == []
     found = check("wan13", training, data={**both, "image_repeats": 2, "video_repeats": 4}).only
     assert (found.code, found.path) == ("DPC439", "/training/dataset/num_repeats")
+
+
+TWO_GPUS = {"num_gpus": 2}
+
+
+@pytest.mark.parametrize(
+    ("training", "places"),
+    [
+        ({"pipeline_stages": 2}, ["/training/pipeline_stages"]),
+        ({"pipeline_stages": 2, "cfg": 1.5}, ["/training/cfg"]),
+        ({"pipeline_stages": 2, "cfg": 1}, []),
+        ({"pipeline_stages": 2, "cfg": None}, []),
+        ({"cfg": 3}, []),
+    ],
+)
+def test_values_that_need_another_table(check: JobCheck, training: dict[str, Any], places: list[str]) -> None:
+    assert check("minimax_h3", training, launch=TWO_GPUS).places("DPC459") == places
+
+
+def test_models_of_fixed_sizes_are_not_told_to_go_without(check: JobCheck) -> None:
+    assert "null" not in check("cosmos_7b", {"resolution": 960}).only.hint
+
+
+def test_a_preset_gives_way_to_what_a_job_says_of_the_directories(check: JobCheck) -> None:
+    training = {"directory": {"size_buckets": [[960, 960, 121]]}}
+
+    assert check("cosmos_7b", training, data="videos", preset="videos").codes == []
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"resolution": None, "size_buckets": SIZES},
+        {"max_ar": None, "ar_buckets": [1.0]},
+        {"min_ar": None, "max_ar": None, "num_ar_buckets": None, "enable_ar_bucket": False},
+    ],
+)
+def test_sizes_that_are_not_needed(check: JobCheck, training: dict[str, Any]) -> None:
+    assert check("qwen", training).codes == []

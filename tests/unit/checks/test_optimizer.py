@@ -33,6 +33,8 @@ capabilities: {needs_lr: true}
         ("qwen", {"type": "genericoptim", "update_proj_gap": 200}, "DPC413", "update_proj_gap"),
         ("qwen", {"type": "SAM"}, "DPC414", "type"),
         ("qwen", RELEASE, "DPC415", "gradient_release"),
+        ("anima_base", RELEASE, "DPC415", "gradient_release"),
+        ("cosmos_predict2_2b", {**RELEASE, "lr": 0}, "DPC415", "gradient_release"),
         ("qwen", {"type": "sgd", "beta2_half_life": 5000}, "DPC416", "beta2_half_life"),
         ("qwen", {"betas": None, "beta2_half_life": 5000}, "DPC416", "beta2_half_life"),
         ("qwen", {"type": "Adan", "betas": [0.9, 0.9, 0.9], "beta2_half_life": 5000}, "DPC416", "beta2_half_life"),

@@ -1,0 +1,77 @@
+"""docs/traps.md: every trap has its place, and the codes that it names are there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dpcompile.codes import CODES
+from dpcompile.resources import DataDirs
+
+PAGE = Path(__file__).parents[2] / "docs" / "traps.md"
+FATES = {
+    "check",
+    "by construction",
+    "dataset inspection (later)",
+    "model files (later)",
+    "worker supervision (later)",
+    "not our business",
+}
+HOW_MANY = 177
+ABOUT_US = {"DPC448": "an evaluation set that we make ourselves", "DPC452": "the place for the result"}
+"""Codes of checks that are not about the trainer."""
+
+_ROW = re.compile(r"^\| (\d+) \| (.+) \| (.+) \| (.*) \| (.+) \|$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trap:
+    """One line of the table."""
+
+    number: int
+    what: str
+    fate: str
+    codes: tuple[str, ...]
+    why: str
+
+
+TRAPS = [
+    Trap(number=int(number), what=what, fate=fate, codes=tuple(codes.split(", ")) if codes.strip() else (), why=why)
+    for number, what, fate, codes, why in _ROW.findall(PAGE.read_text("utf-8"))
+]
+
+
+def test_every_trap_stands_there_once() -> None:
+    assert [trap.number for trap in TRAPS] == list(range(1, HOW_MANY + 1))
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: str(trap.number))
+def test_fate(trap: Trap) -> None:
+    assert trap.fate in FATES
+    assert trap.what.strip()
+    assert trap.why.strip()
+    # A check says what it tells; what is left for later, or to nobody, is told by none.
+    assert trap.codes or trap.fate != "check"
+    assert not trap.codes or trap.fate != "not our business"
+
+
+@pytest.mark.parametrize("trap", [trap for trap in TRAPS if trap.codes], ids=lambda trap: str(trap.number))
+def test_codes_exist_and_have_pages(trap: Trap) -> None:
+    for code in trap.codes:
+        assert code in CODES
+        assert (DataDirs.default().explanations / f"{code}.md").exists()
+
+
+def test_every_fate_is_explained() -> None:
+    text = PAGE.read_text("utf-8")
+
+    assert [fate for fate in FATES if f"| {fate} | " not in text.partition("| number |")[0]] == []
+
+
+def test_every_check_of_the_trainer_s_ways_is_named() -> None:
+    named = {code for trap in TRAPS for code in trap.codes}
+
+    assert {code for code in CODES if code.startswith("DPC4")} - named == set(ABOUT_US)
