@@ -64,8 +64,8 @@ def as_github(diagnostics: Iterable[Diagnostic]) -> str:
 
 def _github_line(found: Diagnostic) -> str:
     places = {"file": found.file, "line": found.line, "col": found.column, "title": found.code}
-    shown = ",".join(f"{k}={_escaped(printable(str(v)), ',:')}" for k, v in places.items() if v is not None)
-    text = _escaped(printable(f"{found.message}. {found.hint}".removesuffix(". ")), "")
+    shown = ",".join(f"{k}={printable(_escaped(str(v), ',:'))}" for k, v in places.items() if v is not None)
+    text = printable(_escaped(f"{found.message}. {found.hint}".removesuffix(". "), ""))
     return f"::{_GITHUB_LEVELS[found.severity]} {shown}::{text}"
 
 
