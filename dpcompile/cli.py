@@ -7,75 +7,14 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
 from dpcompile import __version__
+from dpcompile.options import codes, common_of, files, folders, format_option, job_options, model_names, specs_option
 
 FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 3, 130
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _model_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    from dpcompile.commands.common import Common
-
-    return [name for name, spec, _ in Common().catalogue().all() if spec and name.startswith(incomplete)]
-
-
-def _files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="file")]
-
-
-def _folders(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="dir")]
-
-
-def _codes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    from dpcompile.codes import CODES
-
-    return [code for code in CODES if code.startswith(incomplete.upper())]
-
-
-def specs_option(command: F) -> F:
-    """--specs: every command that looks at models takes it."""
-    return click.option(
-        "--specs",
-        multiple=True,
-        metavar="DIR",
-        help="Folder with model specs of your own; also DPCOMPILE_SPECS.",
-    )(command)
-
-
-def job_options(command: F) -> F:
-    """The options of every command that compiles jobs."""
-    for option in reversed(
-        (
-            click.option(
-                "--set",
-                "sets",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="Override a field of the job: epochs=20.",
-            ),
-            click.option("--preset", metavar="NAME", help="A named bundle of values of the model."),
-            click.option(
-                "--volume",
-                metavar="PATH",
-                envvar="NETWORK_VOLUME",
-                help="Root of the volume the job runs on.",
-            ),
-            click.option("--job-id", metavar="ID", help="Names the job's folders; default: the request's id."),
-        )
-    ):
-        command = option(command)
-    return specs_option(command)
-
-
-def _format(*forms: str) -> Callable[[F], F]:
-    return click.option("--format", "form", type=click.Choice(forms), default="text", show_default=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,87 +26,79 @@ def cli() -> None:
     """
 
 
-def _common(options: dict[str, Any]) -> Any:
-    from dpcompile.commands.common import Common
-
-    return Common(**{k: options[k] for k in ("sets", "preset", "specs", "volume", "job_id") if k in options})
-
-
 @cli.command()
-@click.argument("job", shell_complete=_files)
+@click.argument("job", shell_complete=files)
 @click.option(
-    "-o", "--out", metavar="DIR", shell_complete=_folders, help="Write the files and plan.json into this folder."
+    "-o", "--out", metavar="DIR", shell_complete=folders, help="Write the files and plan.json into this folder."
 )
 @click.option("--comments", is_flag=True, help="Say behind each value where it came from.")
-@_format("text", "json")
+@format_option("text", "json")
 @job_options
 def render(job: str, out: str | None, comments: bool, form: str, **options: Any) -> int:
     """Print or write the TOML files of a job."""
     from dpcompile.commands.render import run
 
-    return run(job, _common(options), out=out, comments=comments, form=form)
+    return run(job, common_of(options), out=out, comments=comments, form=form)
 
 
 @cli.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=_files)
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=files)
 @click.option("--strict", is_flag=True, help="Warnings are findings too.")
-@_format("text", "json", "github")
+@format_option("text", "json", "github")
 @job_options
 def check(jobs: tuple[str, ...], strict: bool, form: str, **options: Any) -> int:
     """Tell every mistake in the jobs, with its place and remedy."""
     from dpcompile.commands.check import run
 
-    return run(jobs, _common(options), form=form, strict=strict)
+    return run(jobs, common_of(options), form=form, strict=strict)
 
 
 @cli.command()
-@click.argument("job", shell_complete=_files)
+@click.argument("job", shell_complete=files)
 @job_options
 def plan(job: str, **options: Any) -> int:
     """Print the plan of a job as JSON."""
     from dpcompile.commands.plan import run
 
-    return run(job, _common(options))
+    return run(job, common_of(options))
 
 
 @cli.command()
-@click.argument("job", shell_complete=_files)
+@click.argument("job", shell_complete=files)
 @click.argument("keys", nargs=-1, metavar="[KEY...]")
-@_format("text", "json")
+@format_option("text", "json")
 @job_options
 def why(job: str, keys: tuple[str, ...], form: str, **options: Any) -> int:
     """Tell where each value came from, and what it shadowed. KEY is like train.optimizer.lr."""
     from dpcompile.commands.why import run
 
-    return run(job, keys, _common(options), form=form)
+    return run(job, keys, common_of(options), form=form)
 
 
 @cli.command()
-@click.argument("name", required=False, shell_complete=_model_names)
-@_format("text", "json")
+@click.argument("name", required=False, shell_complete=model_names)
+@format_option("text", "json")
 @specs_option
 def models(name: str | None, form: str, **options: Any) -> int:
     """Show the models that can be trained, or everything about one."""
     from dpcompile.commands.models import run
 
-    return run(name, _common(options), form=form)
+    return run(name, common_of(options), form=form)
 
 
 @cli.command()
 @click.argument("kind", type=click.Choice(("job", "spec", "plan", "train", "dataset")))
-@click.option(
-    "--model", metavar="NAME", shell_complete=_model_names, help="Narrow the schema to what this model takes."
-)
+@click.option("--model", metavar="NAME", shell_complete=model_names, help="Narrow the schema to what this model takes.")
 @specs_option
 def schema(kind: str, model: str | None, **options: Any) -> int:
     """Print a JSON Schema for editors."""
     from dpcompile.commands.schema import run
 
-    return run(kind, model, _common(options))
+    return run(kind, model, common_of(options))
 
 
 @cli.command()
-@click.argument("code", shell_complete=_codes)
+@click.argument("code", shell_complete=codes)
 def explain(code: str) -> int:
     """Print the page of a diagnostic, such as DPC417."""
     from dpcompile.commands.explain import run
@@ -176,24 +107,24 @@ def explain(code: str) -> int:
 
 
 @cli.command()
-@click.argument("model", shell_complete=_model_names)
+@click.argument("model", shell_complete=model_names)
 @specs_option
 def init(model: str, **options: Any) -> int:
     """Print a small, valid starter job for a model."""
     from dpcompile.commands.init import run
 
-    return run(model, _common(options))
+    return run(model, common_of(options))
 
 
 @cli.command()
-@click.argument("checkout", shell_complete=_folders)
-@_format("text", "json")
+@click.argument("checkout", shell_complete=folders)
+@format_option("text", "json")
 @specs_option
 def audit(checkout: str, form: str, **options: Any) -> int:
     """Compare what a checkout of diffusion-pipe reads with what dpcompile knows; nothing in it is run."""
     from dpcompile.commands.audit import run
 
-    return run(checkout, _common(options), form=form)
+    return run(checkout, common_of(options), form=form)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
