@@ -49,7 +49,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_IN_KEY = re.compile(r"""[^ -~]|["'\\,=#\[\]{}]""")
 
 
-class Unencodable(ValueError):  # noqa: N818 -- it is a finding about a value, not a failure of ours
+class Unencodable(ValueError):
     """No TOML text exists that both parsers read as this value.
 
     `path` is the place of the offending part inside the value, `()` for the value itself. `reason` says in

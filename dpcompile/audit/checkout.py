@@ -19,7 +19,7 @@ _MAX_BYTES = 4_000_000
 """The largest file of the trainer has 70,000."""
 
 
-class NotACheckout(Exception):  # noqa: N818 - it is no error of the program, but what a user is told
+class NotACheckout(Exception):
     """The folder is not a checkout of the trainer; the text says why."""
 
 

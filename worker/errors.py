@@ -1,0 +1,37 @@
+"""How a step ends when it does not succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class StepFailed(Exception):
+    """A step that cannot be done: what is wrong in one line, and what the user can do about it.
+
+    `code` is one of dpcompile's 7xx codes. `resumable` says whether running the same job again can go on
+    from what this run left behind. `diagnostics` are findings in their JSON form, where there are several.
+    None of the texts may hold a secret; sinks redact them all the same.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        resumable: bool = True,
+        diagnostics: Sequence[dict[str, Any]] = (),
+        output_tail: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.resumable = resumable
+        self.diagnostics = tuple(diagnostics)
+        self.output_tail = output_tail
+
+
+class Stopped(Exception):
+    """The run was asked to stop and the step has left everything in order."""

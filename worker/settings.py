@@ -1,0 +1,18 @@
+"""What the operator of a worker decides, from its environment: never from a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of one worker. Each has a default that is right for a rented machine."""
+
+    allow_private_addresses: bool = False
+    """Whether addresses of a job may lead to private, loopback or link-local hosts."""
+    rehearse: bool = False
+    """Everything but the GPU: a stand-in for the trainer, and what is published is marked."""
+    environ: Mapping[str, str]
+    """The worker's environment, for libraries and child processes; tests give their own."""

@@ -1,0 +1,1 @@
+"""One module per kind of step; `registry.RUN_STEP` lists them."""

@@ -1,0 +1,8 @@
+"""The steps that a worker can do."""
+
+from __future__ import annotations
+
+from dpcompile.plan import StepKind
+from worker.context import RunStep
+
+RUN_STEP: dict[StepKind, RunStep] = {}
