@@ -80,6 +80,10 @@ _RENDER = {
     504: "the rendered file does not say what was meant",
     505: "a secret would have entered a file",
 }
+# What only a run shows; the worker tells these.
+_RUN = {
+    701: "a secret that the run cannot do without is missing",
+}
 _CHECK_ERRORS = {
     401: "the model cannot train this kind of adapter",
     402: "the model cannot be fully fine-tuned",
@@ -152,7 +156,7 @@ _NOTES = {
 CODES: dict[str, Code] = dict(
     sorted(
         {
-            **_codes("error", {**_DOCUMENTS, **_JOB, **_SPEC, **_RENDER, **_CHECK_ERRORS}),
+            **_codes("error", {**_DOCUMENTS, **_JOB, **_SPEC, **_RENDER, **_CHECK_ERRORS, **_RUN}),
             **_codes("warning", _WARNINGS),
             **_codes("info", _NOTES),
         }.items()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from dpcompile.plan import SecretNeed
 from worker.errors import StepFailed
 
 REMOVED = "***"
@@ -15,8 +16,9 @@ _SHORTEST = 6  # shorter texts would be found everywhere
 class SecretStore:
     """Secrets by the name that a plan gives them, such as `huggingface_token`."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], needs: Sequence[SecretNeed] = ()) -> None:
         self._values = {name: value for name, value in values.items() if value}
+        self._needs = {need.name: need for need in needs}
         forms = {form for value in self._values.values() for form in (value, quote(value, ""), quote_plus(value))}
         self._forms = sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True)
 
@@ -28,11 +30,20 @@ class SecretStore:
         return self._values.get(name.removeprefix("secret:"))
 
     def require(self, name: str, why: str) -> str:
-        """The value of a secret. Raises StepFailed when nobody gave it."""
+        """The value of a secret. Raises StepFailed when nobody gave it; `why` ends the message."""
         value = self.get(name)
         if value is None:
-            raise StepFailed("DPC701", f"{name.removeprefix('secret:')} is missing: {why}", "Give it in the job.")
+            name = name.removeprefix("secret:")
+            raise StepFailed("DPC701", f"{name} is missing: {why}", self._remedy(name))
         return value
+
+    def _remedy(self, name: str) -> str:
+        need = self._needs.get(name)
+        if need is None:
+            return "Give it in the job."
+        place = ".".join(part for part in need.pointer.removeprefix("/input").split("/") if part)
+        names = f", or {' or '.join(need.env[:2])} in the environment of the worker" if need.env else ""
+        return f"Set {place} in the job{names}."
 
     def texts(self) -> tuple[str, ...]:
         """Every form in which a secret may stand in a file, longest first."""

@@ -11,14 +11,14 @@ import dpcompile
 from dpcompile import codes
 from dpcompile.codes import CODES, finding
 
-FAMILIES = {"1": "documents", "2": "job", "3": "spec", "4": "checks", "5": "render and verify"}
+FAMILIES = {"1": "documents", "2": "job", "3": "spec", "4": "checks", "5": "render and verify", "7": "run"}
 TABLES = [value for name, value in vars(codes).items() if name.isupper() and name[0] == "_"]
 
 
 def mentioned() -> set[str]:
-    """The codes in the package's code, apart from the register itself."""
-    root = Path(dpcompile.__file__).parent
-    texts = (p.read_text("utf-8") for p in root.rglob("*.py") if p != Path(codes.__file__))
+    """The codes in the code of the package and of the worker, apart from the register itself."""
+    roots = (Path(dpcompile.__file__).parent, Path(__file__).parents[2] / "worker")
+    texts = (p.read_text("utf-8") for root in roots for p in root.rglob("*.py") if p != Path(codes.__file__))
     return {code for text in texts for code in re.findall(r"DPC\d+", text)}
 
 

@@ -33,6 +33,9 @@ REPO_ROOT = Path(__file__).resolve().parents[2]
 PAGES = DataDirs.default().explanations
 INTERNAL = {"DPC504": "tells of a mistake in dpcompile itself, which no job is known to bring about"}
 """Codes without an example, and why there can be none."""
+RUN = [code for code in CODES if code.startswith("DPC7")]
+"""What only a run shows. The pages quote what is said; the tests of the worker bring each about."""
+COMPILED = [code for code in CODES if code not in INTERNAL and code not in RUN]
 
 STANDARD_JOB = json.dumps(
     {
@@ -171,7 +174,7 @@ def test_other_codes_that_are_named_exist(code: str) -> None:
     assert set(re.findall(r"DPC\d{3}", page(code))) <= set(CODES)
 
 
-@pytest.mark.parametrize("code", [code for code in CODES if code not in INTERNAL])
+@pytest.mark.parametrize("code", COMPILED)
 def test_example_gives_its_code_and_no_other_error(code: str, tmp_path: Path) -> None:
     seen = outcome(code, "Example", tmp_path)
 
@@ -181,7 +184,7 @@ def test_example_gives_its_code_and_no_other_error(code: str, tmp_path: Path) ->
     assert_told(code, "Example", seen)
 
 
-@pytest.mark.parametrize("code", [code for code in CODES if code not in INTERNAL])
+@pytest.mark.parametrize("code", COMPILED)
 def test_fix_mends_it(code: str, tmp_path: Path) -> None:
     seen = outcome(code, "Fix", tmp_path)
 
@@ -189,6 +192,15 @@ def test_fix_mends_it(code: str, tmp_path: Path) -> None:
     assert not seen.errors, seen.said
     assert seen.ok, seen.said
     assert_told(code, "Fix", seen)
+
+
+@pytest.mark.parametrize("code", RUN)
+def test_what_a_run_tells_is_quoted_and_brought_about(code: str) -> None:
+    """The page shows the words; a test of the worker names the code."""
+    assert f"error {code}:" in fences(code, "Example")["output"]
+    assert section(code, "Fix").strip()
+    tests = (path.read_text("utf-8") for path in (REPO_ROOT / "tests" / "worker").rglob("*.py"))
+    assert any(code in text for text in tests)
 
 
 def assert_told(code: str, title: str, seen: Outcome) -> None:
