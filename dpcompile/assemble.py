@@ -89,7 +89,8 @@ def assemble(
 ) -> Assembled:
     """The resolved config of one training of a job, from the weakest layer to the strongest."""
     spec, trainer = naming.spec, naming.trainer
-    directories = sum(1 for folder in data if folder.role == "train")
+    # Without usable data, which is told elsewhere, `[[directory]]` is still looked at, as if there were one.
+    directories = max(1, sum(1 for folder in data if folder.role == "train"))
     settings = own_settings(job, spec)
     routed = route_training(job, naming, directories, part)
     said = [*job_field_assignments(job, spec, settings, data), *routed.assignments]

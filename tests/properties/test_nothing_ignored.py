@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from dpcompile.compiler import CompileResult, compile_job
 from dpcompile.keypath import KeyPath, parse_pointer, pointer
 from dpcompile.resolve import Assignment, Setting
+from dpcompile.routing import ALPHA_NAMES
 from dpcompile.spec import ModelSpec
 from dpcompile.trainer import SCOPES
 from tests.properties.accidents import near_jobs
@@ -133,6 +134,8 @@ class Accounts:
         if inside[0] != "training":
             return self._says_nothing(path)
         part, inside = _split(inside)
+        if len(inside) == 2 and inside[1] in ALPHA_NAMES:
+            return True  # there is never one to take away
         target = self._target(inside[1:])
         if target is None or self.result.config is None or self.spec is None:
             return False
@@ -154,8 +157,6 @@ class Accounts:
             return ("train", str(place[0]))
         if len(place) == 1 and place[0] in flat_names(self.spec):
             return key_of(flat_names(self.spec)[str(place[0])])
-        if len(place) == 1 and str(place[0]).endswith("alpha"):
-            return ("train", "adapter", "alpha")
         known = {**CATALOGUE.trainer.scopes, "model": self.spec.fields}
         if len(place) == 2 and place[1] in known.get(place[0], ()):  # type: ignore[call-overload]
             return key_of((place[0], str(place[1])))  # type: ignore[arg-type]
@@ -323,9 +324,11 @@ def _says_what_is_so(drawn: Drawn, result: CompileResult, path: Leaf, value: Any
         return any(origin.file == "--set" and pointer(path).startswith(origin.pointer) for origin in said)
     for tree in (drawn.job, drawn.spec.job_defaults):
         try:
-            return same(at(tree, list(path)), value)
+            said_there = at(tree, list(path))
         except LookupError:
             continue
+        if said_there is not None:  # null is as good as nothing
+            return same(said_there, value)
     return value is False
 
 

@@ -160,6 +160,20 @@ def test_a_flat_name_with_several_homes_is_an_error(model: str) -> None:
 
 
 @given(st.data())
+def test_every_flat_name_has_one_place_or_an_error(data: st.DataObject) -> None:
+    """Also keys that jobs may not set, keys that nothing acts on, and keys of other models."""
+    spec = SPECS[data.draw(models)]
+    others = {name for other in SPECS.values() for _, name in fields_of(other)}
+    names = data.draw(some((others | set(TRAINER.definitions["optimizer_arguments"])) - set(SCOPES)))
+    # Each value is another one: what stands where a secret belongs must not stand anywhere else.
+    result = compiled(spec, {name: {"not": f"a value of {name}"} for name in names})
+    flat, may, reached = flat_names(spec), settable(spec), {key[-1] for key in from_job(result)}
+    for name in names:
+        assert errors_at(result, name) or name in reached, name
+        assert name not in reached or flat.get(name) in may or TRAINER.takes_argument(name), name
+
+
+@given(st.data())
 def test_an_unknown_name_is_always_an_error(data: st.DataObject) -> None:
     spec = SPECS[data.draw(models)]
     known = {name for other in SPECS.values() for _, name in fields_of(other)} | set(

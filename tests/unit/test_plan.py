@@ -171,19 +171,21 @@ def all_places(node: Any, here: Place = ()) -> list[Place]:
 
 
 PLACES = all_places(JSON)[1:]
-OTHERS: st.SearchStrategy[Any] = st.one_of(
+FINITE: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-2, 2),
-    st.floats(allow_nan=False),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=3),
     st.just([]),
     st.just({}),
 )
+OTHERS: st.SearchStrategy[Any] = st.one_of(FINITE, st.sampled_from((float("inf"), float("-inf"))))
+"""With values that JSON does not have."""
 
 
 @st.composite
-def mutants(draw: st.DrawFn) -> dict[str, Any]:
+def mutants(draw: st.DrawFn, others: st.SearchStrategy[Any] = OTHERS) -> dict[str, Any]:
     """The plan with one place taken out, replaced, doubled or joined by another."""
     value = copy.deepcopy(JSON)
     place = draw(st.sampled_from(PLACES))
@@ -195,11 +197,11 @@ def mutants(draw: st.DrawFn) -> dict[str, Any]:
         case "drop":
             del node[last]
         case "replace":
-            node[last] = draw(OTHERS)
+            node[last] = draw(others)
         case "double" if isinstance(node, list):
             node.insert(0, copy.deepcopy(node[last]))
         case "join" if isinstance(node, dict):
-            node[draw(st.text(max_size=3))] = draw(OTHERS)
+            node[draw(st.text(max_size=3))] = draw(others)
         case _:
             node[last] = [node[last]]
     assume(not identical(value, JSON))
@@ -210,6 +212,17 @@ def mutants(draw: st.DrawFn) -> dict[str, Any]:
 def test_every_change_is_refused(value: dict[str, Any]) -> None:
     with pytest.raises(PlanError):
         from_json(value)
+
+
+@given(mutants(FINITE))
+def test_nothing_of_a_resealed_plan_is_lost_or_ignored(value: dict[str, Any]) -> None:
+    """With a fitting id a change is refused for its shape, or stands in the plan as it was written."""
+    value = sealed(value)
+    try:
+        plan = from_json(value)
+    except PlanError:
+        return
+    assert identical(json.loads(json.dumps(plan.to_json())), value)
 
 
 def test_kinds_of_steps_are_those_of_the_words() -> None:
