@@ -82,7 +82,16 @@ _RENDER = {
 }
 # What only a run shows; the worker tells these.
 _RUN = {
+    700: "a plan that cannot be run",
     701: "a secret that the run cannot do without is missing",
+    702: "the job id belongs to another job",
+    703: "another worker is running the job",
+    704: "the disk is full",
+    705: "the machine refused what a step needs",
+    706: "the volume is not there",
+    707: "the run was stopped",
+    708: "the state of a job cannot be read",
+    709: "a bug in the worker",
 }
 _CHECK_ERRORS = {
     401: "the model cannot train this kind of adapter",

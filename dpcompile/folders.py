@@ -77,6 +77,11 @@ def made_job_id(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
+def valid_job_id(job_id: str) -> bool:
+    """Whether an id can name the folders of a job."""
+    return re.fullmatch(_JOB_ID, job_id) is not None
+
+
 def make_folders(
     job: JobInput, volume: str, job_id: str, *, given: bool
 ) -> tuple[Folders | None, tuple[Diagnostic, ...]]:
@@ -85,7 +90,7 @@ def make_folders(
     Job ids are checked before they become a path: one job must never reach another's files.
     """
     found: list[Diagnostic] = []
-    if not re.fullmatch(_JOB_ID, job_id):
+    if not valid_job_id(job_id):
         path, file = ("", "--job-id") if given else ("/id", job.file)
         text = f"the job id {quote(job_id)} cannot name a folder"
         hint = "Use at most 128 letters, digits, `.`, `_` and `-`, a letter or a digit first."

@@ -13,10 +13,11 @@ EVENT_VERSION = 1
 class Event:
     """One thing that happened.
 
-    `kind` is `status` (a status of the contract, such as TRAINING), `step_started`, `step_done`,
-    `step_failed`, `step_kept` (done by an earlier run), `progress` (`done`, `total` or None, `unit`),
+    `kind` is `status` (`status`, one of the contract such as TRAINING, and `message`), `step_started`,
+    `step_done` (`seconds`), `step_failed` (`code`, `message`, `hint`), `step_stopped`, `step_kept` (done
+    by an earlier run), `progress` (`done`, `total` or None, `unit`),
     `training` (`phase`, `epoch`, `step`, `total_steps`, `loss`, `samples_per_second`, `eta_seconds`),
-    `output` (a line of the trainer), `note` or `warning` (`message`, `hint`).
+    `output` (`line`, one of the trainer's), `note` or `warning` (`message`, `hint`).
     `time` is in seconds since 1970-01-01 UTC; `step` is the id of a step of the plan.
     """
 

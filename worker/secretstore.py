@@ -45,6 +45,11 @@ class SecretStore:
         names = f", or {' or '.join(need.env[:2])} in the environment of the worker" if need.env else ""
         return f"Set {place} in the job{names}."
 
+    def without(self, *names: str) -> SecretStore:
+        """The same store, without these secrets: for a text that has to show them."""
+        shown = {self._values.get(name) for name in names}
+        return SecretStore({k: v for k, v in self._values.items() if v not in shown}, tuple(self._needs.values()))
+
     def texts(self) -> tuple[str, ...]:
         """Every form in which a secret may stand in a file, longest first."""
         return tuple(self._forms)
