@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -61,8 +63,8 @@ def run(job: str, rehearse: bool, resume: bool, until: str | None, form: str, **
         click.echo(as_text([document]), err=True)
         return FAILED
     common = common_of(options)
-    if is_plan(decoded(document)) and (common.sets or common.preset or common.job_id):
-        raise click.UsageError("--set, --preset and --job-id are for jobs; this is a plan, compiled already")
+    if is_plan(decoded(document)):
+        _refuse_job_options()
     given = JobOptions(
         file=shown_name(job),
         catalogue=common.catalogue(),
@@ -72,17 +74,28 @@ def run(job: str, rehearse: bool, resume: bool, until: str | None, form: str, **
         job_id=common.job_id,
     )
     stop = Stop()
-    _stop_on_signals(stop)
     worker = Worker(settings=settings, make_sinks=lambda _plan, _secrets: [view_for(sys.stderr)])
     try:
-        response = run_now(document, worker, options=given, resume=resume, until=until, plans=True, stop=stop)
+        with _stopped_by_signals(stop):
+            response = run_now(document, worker, options=given, resume=resume, until=until, plans=True, stop=stop)
     except NoSuchStep as error:
         raise click.UsageError(f"--until: {error}") from error
     _tell(dict(response), form)
     return _exit_code(dict(response), stop)
 
 
-def _stop_on_signals(stop: Stop) -> None:
+def _refuse_job_options() -> None:
+    """Options that change a job would be ignored in silence when a plan is run."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        if parameter.name in ("sets", "preset", "specs", "volume", "job_id"):
+            source = context.get_parameter_source(parameter.name)
+            if source is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"{parameter.opts[0]} is for jobs; this is a plan, compiled already")
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: Stop) -> Iterator[None]:
     """The first signal asks the steps to end in order; a second Ctrl-C ends everything at once."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -93,8 +106,12 @@ def _stop_on_signals(stop: Stop) -> None:
             os._exit(INTERRUPTED)
         stop.request("signal")
 
-    for each in _STOPS:
-        signal.signal(each, handle)
+    before = {each: signal.signal(each, handle) for each in _STOPS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _tell(response: dict[str, Any], form: str) -> None:

@@ -79,6 +79,7 @@ class StepRunner:
     _working: dict[str, float] = field(default_factory=dict)
     """Step -> when it began, in seconds of the monotonic clock."""
     _ended: queue.SimpleQueue[_Ended] = field(default_factory=queue.SimpleQueue)
+    _give_up: float | None = None
     _failures: list[tuple[str, StepFailed]] = field(default_factory=list)
 
     def __call__(self) -> Outcome:
@@ -89,21 +90,25 @@ class StepRunner:
             if step.id in self.selection.kept:
                 self.run.events.emit("step_kept", step.id)
         self._start_ready()
-        give_up: float | None = None
-        while self._working:
-            if give_up is None and self.run.stop.requested():
-                give_up = time.monotonic() + self.run.settings.stop_minutes * 60
-                why = f"stopping ({self.run.stop.reason}): {', '.join(self._working)} may put everything in order first"
-                self.run.events.emit("note", None, {"message": why})
-            if give_up is not None and time.monotonic() > give_up:
-                break
+        while self._working and not self._out_of_patience():
             try:
                 ended = self._ended.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
+            self._out_of_patience()
             self._take(ended)
             self._start_ready()
         return self._outcome()
+
+    def _out_of_patience(self) -> bool:
+        """Whether the steps at work have been asked to stop, and have had the time for it."""
+        if not self.run.stop.requested():
+            return False
+        if self._give_up is None:
+            self._give_up = time.monotonic() + self.run.settings.stop_minutes * 60
+            why = f"stopping ({self.run.stop.reason}): {', '.join(self._working)} may put everything in order first"
+            self.run.events.emit("note", None, {"message": why})
+        return time.monotonic() > self._give_up
 
     def _outcome(self) -> Outcome:
         reason = self.run.stop.reason

@@ -8,14 +8,24 @@ from typing import Any
 
 from dpcompile.plan import Plan, Step, StepKind
 
-_OF_KIND: dict[StepKind, tuple[str, str]] = {
-    "fetch": ("DOWNLOADING", "Fetching the data"),
-    "caption": ("CAPTIONING", "Captioning the data"),
-    "download": ("MODEL_DOWNLOAD", "Downloading the model"),
-    "train": ("TRAINING", "Training started"),
-    "publish": ("UPLOADING", "Uploading the result"),
+_STARTED: dict[StepKind, str] = {
+    "fetch": "DOWNLOADING",
+    "caption": "CAPTIONING",
+    "download": "MODEL_DOWNLOAD",
+    "train": "TRAINING",
+    "publish": "UPLOADING",
 }
-_ORDER: tuple[StepKind, ...] = ("fetch", "caption", "download", "train", "publish")
+"""What is told when the first step of a kind begins."""
+_TRAINED = "TRAINING_COMPLETE"
+_MESSAGES = {
+    "DOWNLOADING": "Fetching the data",
+    "CAPTIONING": "Captioning the data",
+    "MODEL_DOWNLOAD": "Downloading the model",
+    "TRAINING": "Training started",
+    _TRAINED: "Training is complete",
+    "UPLOADING": "Uploading the result",
+}
+"""In the order of the contract."""
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 """Takes a status and its data."""
@@ -31,30 +41,36 @@ class Statuses:
     def __init__(self, plan: Plan, todo: Sequence[Step], tell: Tell) -> None:
         self._plan = plan
         self._tell = tell
-        self._left = {step.id: step for step in todo}
-        self._begun: dict[StepKind, Step] = {}
-        self._open: list[StepKind] = [kind for kind in _ORDER if any(step.kind == kind for step in todo)]
+        self._todo = [step.id for step in todo]
+        self._training = {step.id for step in todo if step.kind == "train"}
+        coming = {_STARTED[step.kind] for step in todo if step.kind in _STARTED}
+        coming |= {_TRAINED} if self._training else set()
+        self._coming = [status for status in _MESSAGES if status in coming]
+        self._due: dict[str, Mapping[str, Any]] = {}
 
     def initialized(self) -> None:
         self._tell("INITIALIZED", {"message": "The job was accepted", "model": self._plan.model.get("name")})
 
     def starting(self) -> None:
-        steps = list(self._left)
-        self._tell("STARTING", {"message": f"Starting: {', '.join(steps) or 'nothing is left to do'}", "steps": steps})
+        message = f"Starting: {', '.join(self._todo) or 'nothing is left to do'}"
+        self._tell("STARTING", {"message": message, "steps": self._todo})
 
     def step_started(self, step: Step) -> None:
-        """Notes that a step begins, and tells what can be told now."""
-        self._begun.setdefault(step.kind, step)
-        while self._open and self._open[0] in self._begun:
-            kind = self._open.pop(0)
-            status, message = _OF_KIND[kind]
-            more = _training(self._plan, self._begun[kind]) if kind == "train" else {}
-            self._tell(status, {"message": message, **more})
+        if step.kind in _STARTED:
+            self._may_tell(_STARTED[step.kind], _training(self._plan, step) if step.kind == "train" else {})
 
     def step_done(self, step: Step) -> None:
-        self._left.pop(step.id, None)
-        if step.kind == "train" and not any(other.kind == "train" for other in self._left.values()):
-            self._tell("TRAINING_COMPLETE", {"message": "Training is complete"})
+        if step.id in self._training:
+            self._training.remove(step.id)
+            if not self._training:
+                self._may_tell(_TRAINED, {})
+
+    def _may_tell(self, status: str, data: Mapping[str, Any]) -> None:
+        """Tells a status when those before it have been, and those that waited for it."""
+        self._due.setdefault(status, data)
+        while self._coming and self._coming[0] in self._due:
+            status = self._coming.pop(0)
+            self._tell(status, {"message": _MESSAGES[status], **self._due[status]})
 
     def complete(self) -> None:
         self._tell("COMPLETE", {"message": "The job is done"})

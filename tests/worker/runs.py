@@ -1,7 +1,4 @@
-"""Small plans in a folder of the test's own, and steps that do real work with files.
-
-As a program it runs a plan in a process of its own, to be killed: `python runs.py PLAN [DIE_AT]`.
-"""
+"""Small plans in a folder of the test's own, and steps that do real work with files."""
 
 from __future__ import annotations
 
@@ -38,10 +35,10 @@ def plan_in(
     secrets: Sequence[SecretNeed] = (),
     train_toml: str = TRAIN_TOML,
 ) -> Plan:
-    """A plan whose steps write below `<work>/made/<step>`; `args` are more arguments by step."""
+    """A plan of these steps; `args` are more of their arguments, by step."""
     work = volume / "diffusion_pipe_working_folder"
     job = work / "jobs" / job_id
-    made = {step: {"writes": str(work / "made" / job_id / step), **(args or {}).get(step, {})} for step, _, _ in steps}
+    made = {step: dict((args or {}).get(step, {})) for step, _, _ in steps}
     for step, kind, _needs in steps:
         if kind == "train":
             made[step] |= {"config": str(job / "train.toml"), "epochs": 3}
@@ -64,12 +61,17 @@ def plan_in(
     )
 
 
+def made_by(plan: Plan, step: str) -> Path:
+    """Where `work` puts the files of a step."""
+    return Path(plan.folders["work"], "made", plan.job_id, step)
+
+
 def work(context: StepContext) -> dict[str, Any]:
     """Puts three files in place, one after the other, made from what the steps it needs returned.
 
     A file that is there is not made again. What it does is noted in `<folder>.log`.
     """
-    folder = Path(context.step.args["writes"])
+    folder = made_by(context.plan, context.step.id)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({need: context.results[need] for need in context.step.needs}, sort_keys=True)
     for n in range(3):

@@ -44,7 +44,7 @@ def graphs(draw: st.DrawFn) -> tuple[Spec, ...]:
     return tuple(specs)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(specs=graphs())
 def test_each_step_begins_when_those_it_needs_are_done(
     tmp_path_factory: pytest.TempPathFactory, specs: Sequence[Spec]
@@ -65,7 +65,7 @@ class Killed(BaseException):
     """Stands for a kill: nothing after it in the step is done."""
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(specs=graphs(), data=st.data())
 def test_however_often_it_is_killed_the_end_is_that_of_an_undisturbed_run(
     tmp_path_factory: pytest.TempPathFactory, specs: Sequence[Spec], data: st.DataObject
