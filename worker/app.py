@@ -106,16 +106,6 @@ async def run_request(
     return answer.result()
 
 
-def _call(
-    loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Response], put: Callable[[Any], None], what: Any
-) -> None:
-    def once() -> None:
-        if not answer.done():
-            put(what)
-
-    loop.call_soon_threadsafe(once)
-
-
 def run_now(
     document: object,
     worker: Worker,
