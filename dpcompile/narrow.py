@@ -1,19 +1,16 @@
-"""The schemas of jobs and training files, narrowed to what one model takes."""
+"""The schema of jobs, narrowed to what one model takes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from dpcompile.catalogue import Catalogue
+from dpcompile.fileschemas import value_schema
 from dpcompile.routing import ALPHA_NAMES
 from dpcompile.spec import ModelSpec
 from dpcompile.trainer import SCOPES, Field, Scope
 
 _TABLES: tuple[Scope, ...] = ("model", "adapter", "monitoring", "dataset", "directory")
-
-
-def _value_schema(field: Field) -> dict[str, Any]:
-    return {k: v for k, v in field.schema.items() if k != "required"}
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +20,7 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _settable(fields: dict[str, Field]) -> dict[str, Any]:
-    return {n: _or_null(_value_schema(f)) for n, f in fields.items() if not f.owned and not f.dead}
+    return {n: _or_null(value_schema(f)) for n, f in fields.items() if not f.owned and not f.dead}
 
 
 def narrowed_job(schema: dict[str, Any], spec: ModelSpec, catalogue: Catalogue) -> dict[str, Any]:
@@ -68,7 +65,7 @@ def _aliases(spec: ModelSpec) -> dict[str, str]:
 
 def _target(scopes: dict[Scope, dict[str, Field]], scope: Scope, key: str) -> dict[str, Any]:
     field = scopes[scope].get(key)
-    return _value_schema(field) if field else {}
+    return value_schema(field) if field else {}
 
 
 def _with(schema: dict[str, Any], spec: ModelSpec, training: dict[str, Any]) -> dict[str, Any]:
@@ -82,17 +79,4 @@ def _with(schema: dict[str, Any], spec: ModelSpec, training: dict[str, Any]) -> 
         "title": f"dpcompile job for {spec.title}",
         "properties": properties,
         "$defs": {**schema["$defs"], "training": training},
-    }
-
-
-def narrowed_train(schema: dict[str, Any], spec: ModelSpec) -> dict[str, Any]:
-    """The training file's schema with the `[model]` table of one model."""
-    fields = {name: _value_schema(field) for name, field in spec.fields.items()}
-    fields["type"] = {**fields["type"], "const": spec.toml_type}
-    required = [name for name, field in spec.fields.items() if field.required]
-    table = {"type": "object", "required": required, "additionalProperties": False, "properties": fields}
-    return {
-        **schema,
-        "title": f"diffusion-pipe training file for {spec.title}",
-        "$defs": {**schema["$defs"], "model": table},
     }

@@ -19,6 +19,9 @@ SCOPES: tuple[Scope, ...] = ("root", "model", "adapter", "optimizer", "monitorin
 CONSUMED_ARGUMENTS = frozenset({"type", "gradient_release", "beta2_half_life"})
 """Keys of `[optimizer]` that the trainer takes out before it calls the class (train.py:658-666)."""
 
+MEDIA_KEYS = {"control_path": "edit", "mask_path": "masks", "default_mask_file": "masks"}
+"""Keys of `[[directory]]` -> what the model's `Media` must be able to do with them."""
+
 _ANNOTATIONS = ("description", "default", "required", "title")
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from dpcompile.checks.facts import Facts
 from dpcompile.dataplan import MediaKind
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.trainer import MEDIA_KEYS
 from dpcompile.wording import listing, quote
 
 MOST_RESOLUTIONS = 3
@@ -227,7 +228,7 @@ def control_images(facts: Facts) -> Iterator[Diagnostic]:
 
 def masks(facts: Facts) -> Iterator[Diagnostic]:
     """Some types cannot fit a mask to their latents: ValueError at the first step (models/ltx_video.py:143-147)."""
-    for name in ("mask_path", "default_mask_file"):
+    for name in (key for key, ability in MEDIA_KEYS.items() if ability == "masks"):
         key, value = facts.in_dataset(name)
         if value is not None and not facts.spec.media.masks:
             text = f"{facts.spec.title} cannot use masks: with {name} the trainer would fail at the first step"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-import tomllib
 from functools import cache
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from dpcompile.narrow import narrowed_job, narrowed_train
+from dpcompile.narrow import narrowed_job
 from dpcompile.trainer import SCOPES
 from tests.unit.jobs import ALL_MODELS, CATALOGUE, MODELS, compiled, job, spec_of
 
@@ -36,24 +35,17 @@ def names_in_training(model: str) -> dict[str, Any]:
     return known
 
 
-@cache
-def train_validator(model: str) -> Draft202012Validator:
-    return Draft202012Validator(narrowed_train(schema("diffusion_pipe.train"), spec_of(model)))
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_narrowed_schemas_are_schemas(model: str) -> None:
     Draft202012Validator.check_schema(narrowed_job(schema("job"), spec_of(model), CATALOGUE))
-    Draft202012Validator.check_schema(narrowed_train(schema("diffusion_pipe.train"), spec_of(model)))
 
 
 def test_narrowing_leaves_the_given_schema_as_it_is() -> None:
-    before = copy.deepcopy(schema("job")), copy.deepcopy(schema("diffusion_pipe.train"))
+    before = copy.deepcopy(schema("job"))
 
     narrowed_job(schema("job"), spec_of("flux"), CATALOGUE)
-    narrowed_train(schema("diffusion_pipe.train"), spec_of("flux"))
 
-    assert (schema("job"), schema("diffusion_pipe.train")) == before
+    assert schema("job") == before
 
 
 @pytest.mark.parametrize(
@@ -145,29 +137,3 @@ def test_editor_shows_what_a_setting_means() -> None:
 
     assert known["learning_rate"]["description"] == CATALOGUE.trainer.scopes["optimizer"]["lr"].meaning
     assert known["flux_shift"]["description"] == spec_of("flux").fields["flux_shift"].meaning
-
-
-@pytest.mark.parametrize(
-    ("model", "training"),
-    [
-        *((model, {}) for model in ALL_MODELS),
-        *((model, training) for model in MODELS for training in ({"adapter": None}, {"monitoring": WANDB})),
-    ],
-)
-def test_rendered_training_file_fits_the_narrowed_schema(model: str, training: dict[str, Any]) -> None:
-    result = compiled(model, training)
-    assert result.plan is not None, result.diagnostics
-
-    for file in result.plan.files:
-        if file.name.startswith("train"):
-            check_narrowed(model, tomllib.loads(file.text))
-
-
-def check_narrowed(model: str, train: dict[str, Any]) -> None:
-    assert [e.message for e in train_validator(model).iter_errors(train)] == []
-    assert not train_validator(model).is_valid({**train, "model": {**train["model"], "nonsense": 1}})
-    assert not train_validator(model).is_valid({**train, "model": {**train["model"], "type": "nonsense"}})
-    for name, field in spec_of(model).fields.items():
-        if field.required:
-            without = {k: v for k, v in train["model"].items() if k != name}
-            assert not train_validator(model).is_valid({**train, "model": without})
