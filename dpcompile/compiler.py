@@ -84,10 +84,18 @@ def compile_job(
         return CompileResult(diagnostics=_placed(secrets.redact_all(found), document))
     options = _Options(file=file, volume=volume, job_id=job_id, comments=comments)
     result = _compile(read, found, catalogue, secrets, options)
-    if result.config is not None and secrets.found_in(repr(result.config.settings)):
+    if result.config is not None and secrets.texts and secrets.found_in(*_shown(result.config)):
         result = replace(result, config=None)  # a secret was also written where `why` would show it
     told = _placed(secrets.redact_all(result.diagnostics), document)
     return replace(result, diagnostics=told)
+
+
+def _shown(config: ResolvedConfig) -> Iterator[object]:
+    """All that `why` would show of a config."""
+    for key, setting in config.settings.items():
+        yield from (*key, setting.value, setting.origin.file, setting.origin.pointer)
+        for said in setting.shadowed:
+            yield from (said.value, said.origin.file, said.origin.pointer)
 
 
 @cache
@@ -266,7 +274,7 @@ def _write(
 
 def _leaks(plan: Plan, facts: Facts, secrets: Secrets) -> Iterator[Diagnostic]:
     """A secret that was also written where it would be seen, such as a token used as a trigger word."""
-    if secrets.texts and secrets.found_in("\0".join(plan.texts())):
+    if secrets.texts and secrets.found_in(*plan.texts()):
         file, where = facts.job.place(())
         text = "the text of a secret also stands in a field that goes into the plan or a TOML file"
         hint = "Look for it in names, paths and captions; secrets belong in api_keys and output only."

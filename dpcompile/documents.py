@@ -13,6 +13,7 @@ from dpcompile.reading.faults import MAX_FAULTS, Fault, size_fault
 from dpcompile.reading.jsontext import read_json
 from dpcompile.reading.plainvalue import plain_value
 from dpcompile.reading.yamltext import read_yaml
+from dpcompile.secrecy import find_secrets
 from dpcompile.wording import kind
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -91,7 +92,8 @@ def _document(value: Any, faults: Iterable[Fault], text: str | None, file: str, 
     if not found and not isinstance(value, dict):
         found = [_not_an_object(value, top)]
     if found:
-        return None, tuple(fault.diagnostic(text or "", file) for fault in found)
+        told = (fault.diagnostic(text or "", file) for fault in found)
+        return None, find_secrets(value).redact_all(told)
     return Document(value=value, file=file, text=text), ()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.keypath import pointer
 
 PLACEHOLDER = "token_here"
 """A template's stand-in for a token; it counts as unset."""
@@ -41,7 +42,7 @@ LOCATION_FIELDS: dict[str, tuple[str, ...]] = {
 }
 """Addresses that are secret when they carry user info or a query, as signed ones do."""
 
-_SECRET_NAME = r"(?i)TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
+_SECRET_NAME = r"(?i)TOKEN(?!IZER)|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
 _SHORTEST = 8  # shorter texts stand everywhere: hiding them would only make messages unreadable
 _SHORTEST_QUERY_VALUE = 12  # `?download=true` is not a secret, a signature is
 
@@ -90,9 +91,9 @@ class Secrets:
             for d in diagnostics
         )
 
-    def found_in(self, text: str) -> bool:
-        """Whether any secret stands in `text`."""
-        return any(secret in text for secret in self.texts)
+    def found_in(self, *values: object) -> bool:
+        """Whether any secret stands in a text, or in any text of a tree of values."""
+        return any(secret in text for text in _texts(list(values)) for secret in self.texts)
 
 
 def _without_start(text: str, secret: str) -> str:
@@ -106,9 +107,21 @@ def _without_start(text: str, secret: str) -> str:
 
 
 def find_secrets(*jobs: Any) -> Secrets:
-    """Every secret text in the jobs (or pieces of one), well-formed or not, the longest first."""
-    found = {t for job in jobs for t in _secrets_of(job) if len(t) >= _SHORTEST and t != PLACEHOLDER}
-    return Secrets(texts=tuple(sorted({_escaped(s) for s in found} | found, key=lambda s: (-len(s), s))))
+    """Every secret text in the jobs (or pieces of one), well-formed or not, in each form it may be shown in.
+
+    The longest come first, so that none is hidden in part.
+    """
+    found = {t for job in jobs for part in (job, _at(job, ("input",))) for t in _secrets_of(part)}
+    forms = {form for text in found for form in _forms(text)}
+    return Secrets(texts=tuple(sorted(forms, key=lambda s: (-len(s), s))))
+
+
+def _forms(text: str) -> Iterator[str]:
+    """A secret as it is, without the blanks around it, in a JSON Pointer, and all these as JSON quotes them."""
+    for bare in {text, text.strip()}:
+        if len(bare) >= _SHORTEST and bare != PLACEHOLDER:
+            for form in (bare, pointer((bare,))[1:]):
+                yield from (form, json.dumps(form)[1:-1])
 
 
 def _secrets_of(job: Any) -> Iterator[str]:
@@ -117,15 +130,33 @@ def _secrets_of(job: Any) -> Iterator[str]:
         # `"huggingface": "hf_…"`: somebody left out the last step. `output` itself is more likely a method's name.
         yield from _texts_above(_at(job, place[:1]), place[1:])
     api_keys = _at(job, ("api_keys",))  # what stands under a misspelt name is as secret
-    yield from _texts(list(api_keys.values()) if isinstance(api_keys, Mapping) else api_keys)
+    named = api_keys if isinstance(api_keys, dict) else {}
+    yield from _texts([*named.values(), *(name for name in named if not _is_name(name))] if named else api_keys)
     addresses = (*LOCATION_FIELDS.values(), ("output", "upload_url"), ("output", "s3", "endpoint_url"))
     for place in addresses:
         for url in (*_texts(_at(job, place)), *_texts_above(job, place)):
             yield from _secret_parts(url)
     yield from _wandb_keys(_at(job, ("training",)))
-    env = _at(job, ("launch", "env"))
-    if isinstance(env, Mapping):
-        yield from (t for k, v in env.items() if looks_secret(str(k)) for t in _texts(v))
+    launch = _at(job, ("launch",))
+    yield from _environment(launch.get("env") if isinstance(launch, dict) else launch)
+
+
+def _is_name(key: str) -> bool:
+    """Whether a key in `api_keys` is the name of a key, misspelt perhaps, and not the key itself."""
+    return looks_secret(key) or re.fullmatch(r"[A-Za-z_]{1,30}", key) is not None
+
+
+def _environment(env: Any) -> Iterator[str]:
+    """The secrets of `launch.env`: an object, or, as other tools have it, texts or a list of names and values."""
+    if isinstance(env, dict):
+        named = next((str(env[key]) for key in ("name", "key") if key in env), "")
+        yield from (t for k, v in env.items() if looks_secret(str(k)) or looks_secret(named) for t in _texts(v))
+        yield from (t for v in env.values() if not isinstance(v, str) for t in _environment(v))
+    elif isinstance(env, list):
+        yield from (t for v in env for t in _environment(v))
+    elif isinstance(env, str) and looks_secret(env):
+        yield env
+        yield from (value for pair in re.split(r"[\s;,]+", env) for value in pair.partition("=")[2:])
 
 
 def _wandb_keys(training: Any) -> Iterator[str]:
@@ -183,11 +214,6 @@ def _secret_parts(url: str) -> Iterator[str]:
         yield part
         values = (pair.partition("=")[2] for pair in part.split("&"))
         yield from (value for value in values if len(value) >= _SHORTEST_QUERY_VALUE)
-
-
-def _escaped(text: str) -> str:
-    """The text as JSON shows it, for messages that quote."""
-    return json.dumps(text)[1:-1]
 
 
 def redacted_job(value: Any, secrets: Secrets) -> Any:

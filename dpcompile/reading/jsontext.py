@@ -30,7 +30,8 @@ class _SuspectError(Exception):
 def read_json(text: str, *, max_depth: int) -> tuple[Any, Iterator[Fault]]:
     """The tree of a JSON text, and its faults: DPC104 to DPC108 and DPC110.
 
-    The tree counts only when there is no fault. Nothing nested deeper than `max_depth` reaches the
+    The tree counts only when there is no fault; beside faults it is there, if at all, to look for secrets in.
+    Nothing nested deeper than `max_depth` reaches the
     decoder, which is recursive and would fail at a depth that differs between Python versions.
     """
     deep = _too_deep(text, max_depth)
@@ -42,7 +43,7 @@ def read_json(text: str, *, max_depth: int) -> tuple[Any, Iterator[Fault]]:
         return None, iter([explain(text, error)])
     except (_SuspectError, ValueError):
         broken = _syntax_fault(text)
-        return None, iter([broken]) if broken else _suspects(text)
+        return (None, iter([broken])) if broken else (_LOOSE.decode(text), _suspects(text))
     if "\\u" in text or not is_unicode(text):
         return tree, _suspects(text)
     return tree, iter(())
@@ -76,9 +77,17 @@ def _nothing(_token: str) -> None:
     return None
 
 
+def _all_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Every value of a key that stands twice, as a list."""
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        table[key] = [table[key], value] if key in table else value
+    return table
+
+
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant)
 # For what is known to be suspect: is it JSON at all?
-_LOOSE = json.JSONDecoder(parse_int=_nothing, parse_float=_nothing, parse_constant=_nothing)
+_LOOSE = json.JSONDecoder(object_pairs_hook=_all_of, parse_int=_nothing, parse_float=_nothing, parse_constant=_nothing)
 
 
 def _syntax_fault(text: str, *, cut: bool = False) -> Fault | None:

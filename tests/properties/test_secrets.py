@@ -315,14 +315,60 @@ def test_a_secret_that_stands_in_another_field_too(place: Place, tail: str) -> N
         assert_hidden(Planted(document=document, marks=[mark(0)]), command)
 
 
-@pytest.mark.parametrize("name", [mark(0)])
-def test_a_secret_that_is_a_key(name: str) -> None:
-    """In a JSON pointer `/` and `~` look otherwise."""
+ABOVE_A_KEY: tuple[Place, ...] = (
+    (),
+    ("api_keys",),
+    ("dataset",),
+    ("launch",),
+    ("launch", "env"),
+    ("captioning", "images"),
+    ("training",),
+    ("training", "adapter"),
+    ("training", "passthrough"),
+    ("training", "passthrough", "root"),
+    ("training", "passthrough", "mine"),
+)
+
+
+@pytest.mark.parametrize("tail", ["", "/a~b/c", "~1~0", "/", ' "x" \\ ~/y', "é/日本~", "-and-more" * 20])
+@pytest.mark.parametrize("above", ABOVE_A_KEY, ids=".".join)
+def test_a_secret_that_is_a_key(above: Place, tail: str) -> None:
+    """In a JSON pointer `/` and `~` look otherwise, and in quotes all that is not ASCII."""
+    secret = "~/" + mark(0) + tail
     document: dict[str, Any] = {"model_type": "flux", "dataset": {"type": "images", "images_url": "/data"}}
-    document["api_keys"] = {"huggingface_token": name}
-    document[name] = 1
+    document["api_keys"] = {"huggingface_token": secret}
+    plant(document, (*above, secret), 1)
     for command in EVERY_WAY_OUT:
         assert_hidden(Planted(document=document, marks=[mark(0)]), command)
+
+
+@pytest.mark.parametrize("secret", [f"hf_{mark(0)}", f"{mark(0)}/a~b", mark(0) * 9])
+def test_a_secret_instead_of_its_name(secret: str) -> None:
+    """`"api_keys": {"hf_…": …}`: what is no name is not repeated as one."""
+    document = {"model_type": "flux", "dataset": {"type": "images", "images_url": "/data"}}
+    for keys in ({secret: ""}, {secret: {"x": 1}}, {secret: None, "huggingface_token": "other-secret"}):
+        for command in EVERY_WAY_OUT:
+            assert_hidden(Planted(document={**document, "api_keys": keys}, marks=[mark(0)]), command)
+
+
+@pytest.mark.parametrize("tail", _TAILS)
+@pytest.mark.parametrize("form", ["HF_TOKEN=M", "NCCL_DEBUG=INFO HF_TOKEN=M", "export MY_PASSWORD='M'", "HF_TOKEN: M"])
+def test_an_environment_that_is_a_text(form: str, tail: str) -> None:
+    """As a shell or Docker has it, whole, in a list, or one level too high."""
+    text = form.replace("M", mark(0) + tail) if form[0] != "e" else form.replace("'M'", f"'{mark(0)}{tail}'")
+    job = {"model_type": "flux", "dataset": {"type": "images", "images_url": "/data"}}
+    for launch in ({"env": text}, {"env": [text]}, {"env": {"x": [text]}}, text, [text]):
+        for command in EVERY_WAY_OUT:
+            assert_hidden(Planted(document={**job, "launch": launch}, marks=[mark(0)]), command)
+        assert_hidden(Planted(document={**job, "launch": launch, text: 1}, marks=[mark(0)]), ("check",))
+
+
+def test_an_environment_of_names_and_values() -> None:
+    job = {"model_type": "flux", "dataset": {"type": "images", "images_url": "/data"}}
+    env = [{"name": "HF_TOKEN", "value": mark(0)}, {"key": "AWS_SECRET_ACCESS_KEY", "value": mark(1)}]
+    for command in EVERY_WAY_OUT:
+        document = {**job, "launch": {"env": env}, "model_type": mark(0), mark(1): 1}
+        assert_hidden(Planted(document=document, marks=[mark(0), mark(1)]), command)
 
 
 def test_a_secret_that_is_the_id_of_the_request() -> None:
@@ -380,6 +426,12 @@ _BROKEN = (
     '"{\\"api_keys\\": \\"M\\"}"',
     '["M"]',
     '{"api_keys": {"huggingface_token": NaN, "x": "M"}}',
+    '{"api_keys": {"huggingface_token": "M", "x": 1}, "M": 1, "M": 2}',
+    '{"api_keys": {"huggingface_token": "M"}, "training": {"M": NaN}}',
+    '{"api_keys": {"huggingface_token": "/M~"}, "training": {"/M~": "\\ud800"}}',
+    '{"api_keys": {"/M~1": 1, "/M~1": 2}}',
+    '{"input": {"api_keys": {"huggingface_token": "M"}, "M": 1e999}}',
+    '{"api_keys": {"huggingface_token": "M"}, "api_keys": {"huggingface_token": "x"}, "M": NaN}',
     '{"input": "M", "api_keys": {"huggingface_token": "M"}}',
     '{"input": ["M"], "api_keys": {"huggingface_token": "M"}}',
 )

@@ -374,3 +374,9 @@ def test_secrets_said_by_set_are_hidden_too() -> None:
 
     assert result.diagnostics
     assert SECRET not in as_text(result.diagnostics)
+
+
+@pytest.mark.parametrize("name", ["TOKENIZERS_PARALLELISM", "NCCL_DEBUG", "PYTORCH_CUDA_ALLOC_CONF"])
+def test_environment_variables_that_only_sound_like_secrets(name: str) -> None:
+    assert not looks_secret(name)
+    assert compile_job(job(("launch", "env"), {name: "false"}), catalogue=CATALOGUE).ok
