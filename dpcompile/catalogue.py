@@ -16,9 +16,10 @@ from dpcompile.keypath import pointer
 from dpcompile.locate import locate
 from dpcompile.resources import DataDirs
 from dpcompile.schema import Problem, problems, strict_validator
+from dpcompile.similar import did_you_mean
 from dpcompile.spec import ROOT_SPEC, ModelSpec, SpecFile, make_spec
 from dpcompile.trainer import TrainerKeys, load_trainer
-from dpcompile.wording import did_you_mean, listing, quote
+from dpcompile.wording import listing, quote
 
 _Found = tuple[ModelSpec | None, tuple[Diagnostic, ...]]
 

@@ -27,10 +27,11 @@ from dpcompile.planner import make_plan
 from dpcompile.render import RenderedFile, render
 from dpcompile.resolve import ResolvedConfig
 from dpcompile.secrecy import PLACEHOLDER, SECRET_FIELDS, Secrets, find_secrets, redacted_job
+from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec
 from dpcompile.trainings import Part, check_one_dataset, combined
 from dpcompile.verify import verify
-from dpcompile.wording import did_you_mean, listing, quote
+from dpcompile.wording import listing, quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

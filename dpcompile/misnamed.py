@@ -8,9 +8,10 @@ from typing import Any
 
 from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec, within
 from dpcompile.trainer import SCOPES, Field, Scope, TrainerKeys
-from dpcompile.wording import did_you_mean, listing, quote
+from dpcompile.wording import listing, quote
 
 PASSTHROUGH_REMEDY = "If a newer trainer reads it, send it with passthrough."
 

@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from dpcompile.keypath import KeyPath, dotted
-from dpcompile.wording import describe, did_you_mean, kind, listing, quote
+from dpcompile.similar import did_you_mean
+from dpcompile.wording import describe, kind, listing, quote
 
 _Error: TypeAlias = Any
 """A jsonschema ValidationError, whose stubs call every attribute possibly unset."""

@@ -13,9 +13,10 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import dotted, pointer
 from dpcompile.schema import Problem, problems
+from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec, SpecFile, make_spec, merge, merge_chain, scope_name, value_blocks
 from dpcompile.trainer import SCOPES, Scope, TrainerKeys
-from dpcompile.wording import did_you_mean, quote
+from dpcompile.wording import quote
 
 JOB_SECTIONS = ("dataset", "captioning", "launch", "output")
 _INNER = ("items", "properties", "anyOf", "oneOf")

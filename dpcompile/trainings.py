@@ -11,8 +11,9 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.folders import train_part
 from dpcompile.keypath import KeyPath, dotted, pointer
 from dpcompile.resolve import Dropped, ResolvedConfig, Setting
+from dpcompile.similar import did_you_mean
 from dpcompile.values import identical
-from dpcompile.wording import did_you_mean, kind, listing, quote
+from dpcompile.wording import kind, listing, quote
 
 PARTS = "parts"
 """Name in `training` below which each training may have settings of its own."""

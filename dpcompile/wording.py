@@ -113,16 +113,3 @@ def _members(schema: Mapping[str, Any]) -> str:
     if len(types) != 1 or "enum" in item or "const" in item:
         return f" of {count}values, each {describe(item)}"
     return f" of {count}{_PLURALS[types[0]]}{_bounds(item, types).replace(', ', ', each ', 1)}{_members(item)}"
-
-
-def similar(word: str, known: Iterable[str]) -> list[str]:
-    """Up to three known names that look like `word`, the likeliest first."""
-    import difflib  # only when something was misspelt
-
-    return difflib.get_close_matches(word[:100], list(known), n=3, cutoff=0.7)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`Did you mean "rank"?` or nothing."""
-    names = similar(word, known)
-    return f"Did you mean {listing(quote(n) for n in names)}?" if names else ""

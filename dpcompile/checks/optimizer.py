@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.schema import problems
+from dpcompile.similar import did_you_mean
 from dpcompile.trainer import CONSUMED_ARGUMENTS, OptimizerType
-from dpcompile.wording import did_you_mean, listing, quote
+from dpcompile.wording import listing, quote
 
 _TABLE = ("train", "optimizer")
 _TYPE = (*_TABLE, "type")

@@ -6,7 +6,7 @@ import click
 
 from dpcompile.codes import CODES
 from dpcompile.resources import DataDirs
-from dpcompile.wording import similar
+from dpcompile.similar import similar
 
 
 def run(code: str) -> int:

@@ -23,7 +23,8 @@ from dpcompile.keypath import KeyPath, dotted, parse_pointer
 from dpcompile.locate import locate
 from dpcompile.report import as_json, printable
 from dpcompile.resolve import Dropped, Origin, ResolvedConfig, Setting
-from dpcompile.wording import quote, similar
+from dpcompile.similar import similar
+from dpcompile.wording import quote
 
 _COLUMN = 40
 """Where origins begin that fit behind their setting."""

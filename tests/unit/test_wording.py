@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dpcompile.wording import describe, did_you_mean, kind, listing, quote, similar
+from dpcompile.wording import describe, kind, listing, quote
 
 
 @pytest.mark.parametrize(
@@ -119,27 +119,3 @@ def test_listing(words: list[str], text: str) -> None:
 )
 def test_schemas_are_put_into_words(schema: dict[str, Any], words: str) -> None:
     assert describe(schema) == words
-
-
-def test_the_likeliest_name_comes_first_and_few_are_told() -> None:
-    known = ["epochs", "epoch", "warmup_steps", *(f"epochs{n}" for n in range(9))]
-    assert similar("epoch", known)[0] == "epoch"
-    assert len(similar("epoch", known)) == 3
-
-
-@pytest.mark.parametrize(
-    ("word", "text"),
-    [
-        ("lora_rnk", 'Did you mean "lora_rank"?'),
-        ("warmup_stp", 'Did you mean "warmup_step" or "warmup_steps"?'),
-        ("zzz", ""),
-        ("", ""),
-    ],
-)
-def test_did_you_mean_names_what_looks_alike_or_nothing(word: str, text: str) -> None:
-    assert did_you_mean(word, ["lora_rank", "warmup_steps", "warmup_step", "lr"]) == text
-
-
-def test_very_long_words_cost_no_time() -> None:
-    # difflib takes time that grows with the square of the length.
-    assert did_you_mean("x" * 10**6, ["x" * 100]) == f"Did you mean {quote('x' * 100)}?"
