@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from dpcompile import passthrough
-from dpcompile.clashes import conflicts
+from dpcompile.clashes import conflicts, contested
 from dpcompile.codes import finding
 from dpcompile.dataplan import DataFolder
 from dpcompile.diagnostics import Diagnostic
@@ -95,8 +95,13 @@ def assemble(
     routed = route_training(job, naming, directories, part)
     said = [*job_field_assignments(job, spec, settings, data), *routed.assignments]
     found = [*routed.diagnostics]
+    broken = set(routed.broken)
     for layer in ("job", "set"):
-        found += conflicts([a for a in said if a.origin.layer == layer])
+        spoken = [a for a in said if a.origin.layer == layer]
+        found += conflicts(spoken)
+        broken |= contested(spoken)
+    # What a job takes away is gone, wherever in it that stands; that the job also sets it was told just now.
+    said.sort(key=lambda assignment: assignment.removed)
     layers = [*spec_assignments(spec, settings.get("preset"), folders, directories), *said]
     layers += derived_assignments(spec, folders.of_part(part.name), data, job)
     present = list(
@@ -110,7 +115,7 @@ def assemble(
         config=config,
         settings=_with_caption_policy(settings, job, config),
         diagnostics=tuple(found),
-        broken=frozenset(routed.broken),
+        broken=frozenset(broken),
         secrets=routed.secrets,
     )
 

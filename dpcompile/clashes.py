@@ -12,6 +12,17 @@ from dpcompile.values import identical
 from dpcompile.wording import quote
 
 
+def contested(assignments: Sequence[Assignment]) -> frozenset[KeyPath]:
+    """Keys of which one layer says two things: checks do not go by either."""
+    first: dict[KeyPath, Assignment] = {}
+    return frozenset(
+        said.key
+        for said in assignments
+        if (before := first.setdefault(said.key, said)).origin != said.origin
+        and not identical(before.value, said.value)
+    )
+
+
 def conflicts(assignments: Sequence[Assignment]) -> Iterator[Diagnostic]:
     """Two names of one layer that say different things about one key."""
     first: dict[KeyPath, Assignment] = {}
