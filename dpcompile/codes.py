@@ -92,6 +92,12 @@ _RUN = {
     707: "the run was stopped",
     708: "the state of a job cannot be read",
     709: "a bug in the worker",
+    730: "a model that cannot be downloaded",
+    731: "a model or file that does not exist",
+    732: "a gated model that may not be read",
+    733: "a token that the Hub does not accept",
+    734: "too little space for the models",
+    735: "a model file that cannot be put in its place",
 }
 _CHECK_ERRORS = {
     401: "the model cannot train this kind of adapter",

@@ -20,5 +20,21 @@ class Settings:
     """How long before the platform's limit a run is asked to save and stop."""
     stop_minutes: float = 15
     """How long steps may take to leave everything in order when a run has to stop."""
+    download_stall_seconds: float = 180.0
+    """After this long without a byte a download is ended and tried again another way."""
+    joycaption_repo: str = "fancyfeast/llama-joycaption-beta-one-hf-llava"
+    """The Hub's repository of the model that describes images."""
+    joycaption_revision: str = "main"
+    """Its branch, tag or commit."""
+    caption_device: str = "auto"
+    """Where it runs, in PyTorch's words (`cuda`, `cuda:1`, `cpu`); `auto` takes a GPU where there is one."""
+    caption_temperature: float = 0.6
+    """How freely it words its descriptions; 0 takes the likeliest word each time."""
+    caption_stall_seconds: float = 900.0
+    """After this long without a word a captioner is ended. Loading one from a slow volume takes minutes."""
+    gemini_base_url: str | None = None
+    """Another address of the Gemini API; None for the client's own."""
+    gemini_requests_per_minute: float = 15.0
+    """How often Gemini is asked at most; 0 for no limit but its own."""
     environ: Mapping[str, str]
     """The worker's environment, for libraries and child processes; tests give their own."""

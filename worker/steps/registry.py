@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from dpcompile.plan import StepKind
 from worker.context import RunStep
+from worker.steps import download
 
-RUN_STEP: dict[StepKind, RunStep] = {}
+RUN_STEP: dict[StepKind, RunStep] = {"download": download.run}

@@ -1,0 +1,1 @@
+"""Captions: finding the media, having them described, writing and keeping what is said about them."""
