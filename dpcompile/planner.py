@@ -94,6 +94,7 @@ def _caption(given: PlanInput, folder: DataFolder) -> dict[str, Any]:
         "settings": {} if brought else {k: v for k, v in captioning[folder.kind].items() if k != "captioner"},
         "overwrite": False if brought else captioning["overwrite"],
         "trigger_word": given.job.get("dataset", "trigger_word"),
+        "missing_caption": given.settings["dataset"]["missing_caption"],
     }
 
 

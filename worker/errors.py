@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+_NOWHERE = {
+    "code": "",
+    "severity": "error",
+    "path": "",
+    "message": "",
+    "hint": "",
+    "file": None,
+    "line": None,
+    "column": None,
+}
+
 
 class StepFailed(Exception):
     """A step that cannot be done: what is wrong in one line, and what the user can do about it.
 
     `code` is one of dpcompile's 7xx codes. `resumable` says whether running the same job again can go on
-    from what this run left behind. `diagnostics` are findings in their JSON form, where there are several.
+    from what this run left behind. `diagnostics` are findings in their JSON form, where there are several;
+    of its keys only `code` and `message` have to be given.
     None of the texts may hold a secret; sinks redact them all the same.
     """
 
@@ -29,7 +41,7 @@ class StepFailed(Exception):
         self.message = message
         self.hint = hint
         self.resumable = resumable
-        self.diagnostics = tuple(diagnostics)
+        self.diagnostics = tuple({**_NOWHERE, **found} for found in diagnostics)
         self.output_tail = output_tail
 
 

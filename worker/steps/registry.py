@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from dpcompile.plan import StepKind
 from worker.context import RunStep
-from worker.steps import download
+from worker.steps import caption, download
 
-RUN_STEP: dict[StepKind, RunStep] = {"download": download.run}
+RUN_STEP: dict[StepKind, RunStep] = {"caption": caption.run, "download": download.run}

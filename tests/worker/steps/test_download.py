@@ -332,3 +332,16 @@ def test_the_books_say_which_commit_and_which_bytes(hub: ModelHub, tmp_path: Pat
     digests = {entry["path"]: entry["sha256"] for entry in noted["files"]}
     assert noted["commit"] == commit
     assert digests["model-1.safetensors"] == hashlib.sha256(WEIGHTS).hexdigest()
+
+
+def test_a_folder_where_a_file_belongs_is_told_and_stays(hub: ModelHub, tmp_path: Path) -> None:
+    hub.add("me/big", FILES)
+    in_the_way = models(tmp_path) / "big" / "config.json"
+    in_the_way.mkdir(parents=True)
+    (in_the_way / "notes.txt").write_text("mine", "utf-8")
+
+    failed = failure(a_run(hub, tmp_path, {"repo": "me/big", "files": WANTED}))
+
+    assert failed.code == "DPC735"
+    assert failed.message == f"{in_the_way} is a folder, and a file of me/big belongs there"
+    assert (in_the_way / "notes.txt").read_text("utf-8") == "mine"
