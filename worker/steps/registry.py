@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dpcompile.plan import StepKind
 from worker.context import RunStep
-from worker.steps import caption, download
+from worker.steps import caption, download, fetch
 
-RUN_STEP: dict[StepKind, RunStep] = {"caption": caption.run, "download": download.run}
+RUN_STEP: dict[StepKind, RunStep] = {
+    "fetch": fetch.run,
+    "caption": caption.run,
+    "download": download.run,
+}

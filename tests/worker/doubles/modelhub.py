@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 LFS_NAMES = (".safetensors", ".pth", ".bin")
 
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_GET = do_HEAD = _answer  # noqa: N815
+    do_GET = do_HEAD = do_POST = _answer  # noqa: N815
 
     def _fault(self) -> Fault | None:
         for fault in self.hub.faults:
@@ -132,14 +132,24 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _route(self, path: str) -> None:
-        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
+        if found := re.fullmatch(r"/api/(?:models/)?([^/]+/[^/]+|datasets/[^/]+/[^/]+)(?:/revision/([^/]+))?", path):
             commit, files = self._commit(found[1], unquote(found[2] or "main"))
             siblings = [{"rfilename": name} for name in files]
-            self._json({"id": found[1], "sha": commit, "private": False, "siblings": siblings})
-        elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)", path):
+            self._json(
+                {"id": found[1].removeprefix("datasets/"), "sha": commit, "private": False, "siblings": siblings}
+            )
+        elif found := re.fullmatch(r"/api/(?:models/)?((?:datasets/)?[^/]+/[^/]+)/tree/([^/]+)(?:/(.+))?", path):
             _commit, files = self._commit(found[1], unquote(found[2]))
-            self._json([_entry(name, content) for name, content in files.items()])
-        elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            inside = f"{unquote(found[3])}/" if found[3] else ""
+            entries = [_entry(name, content) for name, content in files.items() if name.startswith(inside)]
+            if not entries:
+                raise _Refused(404, "EntryNotFound", f"{inside} does not exist")
+            self._json(entries)
+        elif found := re.fullmatch(r"/api/((?:datasets/)?[^/]+/[^/]+)/paths-info/([^/]+)", path):
+            _commit, files = self._commit(found[1], unquote(found[2]))
+            asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self._json([_entry(name, files[name]) for name in asked.get("paths", ()) if name in files])
+        elif found := re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(found[1], unquote(found[2]), unquote(found[3]))
         elif found := re.fullmatch(r"/lfs/([0-9a-f]{64})", path):
             self._body(self.hub.lfs(found[1]), {"ETag": f'"{found[1]}"'})
