@@ -6,7 +6,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from worker.settings import Settings
@@ -27,22 +27,36 @@ def variable(name: str) -> str:
 def read_settings(environ: Mapping[str, str], **given: Any) -> Settings:
     """The settings that the environment holds; `given` ones come first. Raises SettingsError for all that are wrong.
 
-    An empty variable counts as not set.
+    An empty variable counts as not set. Settings within settings have both names: DPCOMPILE_TRAINING_SAVE.
     """
-    kinds = typing.get_type_hints(Settings)
-    values: dict[str, Any] = {}
-    wrong = []
-    for setting in dataclasses.fields(Settings):
-        text = environ.get(variable(setting.name), "").strip()
-        if setting.name == "environ" or setting.name in given or not text:
-            continue
-        try:
-            values[setting.name] = _value(text, kinds[setting.name])
-        except ValueError as error:
-            wrong.append(f"{variable(setting.name)} must be {error}, but is {text!r}")
+    wrong: list[str] = []
+    values = _read(Settings, "", environ, wrong, leave=("environ", *given))
     if wrong:
         raise SettingsError("; ".join(wrong))
     return Settings(environ=dict(environ), **{**values, **given})
+
+
+def _read(
+    group: type[Any], above: str, environ: Mapping[str, str], wrong: list[str], leave: Collection[str] = ()
+) -> dict[str, Any]:
+    kinds = typing.get_type_hints(group)
+    values: dict[str, Any] = {}
+    for setting in dataclasses.fields(group):
+        name, kind = f"{above}{setting.name}", kinds[setting.name]
+        if setting.name in leave:
+            continue
+        if dataclasses.is_dataclass(kind):
+            assert isinstance(kind, type)
+            values[setting.name] = kind(**_read(kind, f"{name}_", environ, wrong))
+            continue
+        text = environ.get(variable(name), "").strip()
+        if not text:
+            continue
+        try:
+            values[setting.name] = _value(text, kind)
+        except ValueError as error:
+            wrong.append(f"{variable(name)} must be {error}, but is {text!r}")
+    return values
 
 
 def _value(text: str, kind: Any) -> Any:

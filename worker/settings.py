@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLimits:
+    """What is expected of the trainer while it runs; times in seconds."""
+
+    silent: float = 3600
+    """Without a line for so long, it hangs, however busy it looks."""
+    idle: float = 600
+    """Without a line, and without using processor or disk, for so long, it hangs."""
+    after_traceback: float = 60
+    """The same after an error while it encodes: it never ends by itself then (utils/dataset.py:1167)."""
+    save: float = 900
+    """How long a checkpoint may take that was asked for because the run has to stop."""
+    terminate: float = 35
+    """Between SIGTERM and SIGKILL: DeepSpeed's launcher gives its processes 30 seconds."""
+    poll: float = 0.5
+    bad_losses: int = 3
+    """So many steps in a row without a number for a loss end the training."""
+    keep_checkpoints: int = 2
+    """Older checkpoints of a run are removed, as the trainer never does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,5 +57,6 @@ class Settings:
     """Another address of the Gemini API; None for the client's own."""
     gemini_requests_per_minute: float = 15.0
     """How often Gemini is asked at most; 0 for no limit but its own."""
+    training: TrainingLimits = field(default_factory=TrainingLimits)
     environ: Mapping[str, str]
     """The worker's environment, for libraries and child processes; tests give their own."""

@@ -17,7 +17,7 @@ FATES = {
     "by construction",
     "dataset inspection (later)",
     "model files (later)",
-    "worker supervision (later)",
+    "worker supervision",
     "not our business",
 }
 HOW_MANY = 177

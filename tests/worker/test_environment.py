@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
+import typing
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -41,12 +45,21 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "setting", [f for f in dataclasses.fields(Settings) if f.name != "environ"], ids=lambda f: f.name
-)
-def test_every_setting_can_be_read_back_from_its_own_text(setting: dataclasses.Field[object]) -> None:
-    default = setting.default
+def all_settings(group: type[Any] = Settings, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Name -> default, of settings within settings too."""
+    kinds = typing.get_type_hints(group)
+    for setting in dataclasses.fields(group):
+        if dataclasses.is_dataclass(kinds[setting.name]):
+            yield from all_settings(kinds[setting.name], f"{above}{setting.name}.")
+        elif setting.name != "environ":
+            yield f"{above}{setting.name}", setting.default
+
+
+@pytest.mark.parametrize(("name", "default"), list(all_settings()))
+def test_every_setting_can_be_read_back_from_its_own_text(name: str, default: Any) -> None:
     assert default is not dataclasses.MISSING, "a setting has a default"
     if default is None or default == "":
         return
-    assert getattr(read_settings({variable(setting.name): str(default)}), setting.name) == default
+    other = default + 1 if type(default) in (int, float) else default
+    read = read_settings({variable(name.replace(".", "_")): str(other)})
+    assert operator.attrgetter(name)(read) == other

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dpcompile.plan import StepKind
 from worker.context import RunStep
 from worker.steps import caption, download, fetch
+from worker.steps.train import run_train
 
 RUN_STEP: dict[StepKind, RunStep] = {
     "fetch": fetch.run,
     "caption": caption.run,
     "download": download.run,
+    "train": run_train,
 }
