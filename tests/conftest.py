@@ -12,6 +12,10 @@ from hypothesis import settings
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
 
+# Read by huggingface_hub when it is imported. No test asks its real servers: not for usage figures, which go there
+# whatever endpoint is set, and not for Xet storage, which the double of the Hub does not have.
+os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
+
 settings.register_profile("dev", max_examples=100, deadline=None)
 # Without chance, so that a red run is red again, and a green one does not turn red by itself.
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
