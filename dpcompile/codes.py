@@ -129,6 +129,9 @@ _RUN = {
     752: "a resumed training began again at its start",
     753: "the trained model is not whole",
     754: "a signal file ended the training",
+    760: "no target took the result",
+    761: "there is no whole model to publish",
+    762: "a secret stands in the model",
 }
 _CHECK_ERRORS = {
     401: "the model cannot train this kind of adapter",

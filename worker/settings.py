@@ -58,5 +58,20 @@ class Settings:
     gemini_requests_per_minute: float = 15.0
     """How often Gemini is asked at most; 0 for no limit but its own."""
     training: TrainingLimits = field(default_factory=TrainingLimits)
+    retry_seconds: float = 2.0
+    """The first wait before a request to a server is tried again; later ones are longer."""
+    publish_patience_seconds: float = 900.0
+    """How long one target may be waited for in all, while a GPU is paid for."""
+    upload_timeout_seconds: float = 120.0
+    """How long a server may be silent during an upload."""
+    litterbox_url: str = "https://litterbox.catbox.moe/resources/internals/api.php"
+    transfer_sh_url: str = "https://transfer.sh"
+    file_io_url: str = "https://file.io"
+    hub_commit_seconds: float = 60.0
+    """The least time between two commits of progress: the Hub takes 128 in an hour, the result's among them."""
+    hub_progress_seconds: float = 600.0
+    """How often the Hub is told how far a training is, between its statuses."""
+    runpod_progress_seconds: float = 15.0
+    """The least time between two progress updates to RunPod."""
     environ: Mapping[str, str]
     """The worker's environment, for libraries and child processes; tests give their own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dpcompile.plan import StepKind
 from worker.context import RunStep
 from worker.steps import caption, download, fetch
+from worker.steps.publish import publish
 from worker.steps.train import run_train
 
 RUN_STEP: dict[StepKind, RunStep] = {
@@ -12,4 +13,5 @@ RUN_STEP: dict[StepKind, RunStep] = {
     "caption": caption.run,
     "download": download.run,
     "train": run_train,
+    "publish": publish,
 }

@@ -1,0 +1,1 @@
+"""Where a result can go: one module per target; `registry.PUBLISH` lists them."""
