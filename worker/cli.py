@@ -12,13 +12,18 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from dpcompile import __version__
 from dpcompile.options import common_of, files, format_option, job_options
 from worker.stopping import Stop
+
+if TYPE_CHECKING:
+    from dpcompile.plan import Plan
+    from worker.events import Sink
+    from worker.secretstore import SecretStore
 
 FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 3, 130
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -50,6 +55,7 @@ def run(job: str, rehearse: bool, resume: bool, until: str | None, form: str, **
     from dpcompile.report import as_text
     from worker.app import Worker, run_now
     from worker.environment import SettingsError, read_settings
+    from worker.hubupdates import HubUpdates
     from worker.keeping import NoSuchStep
     from worker.request import JobOptions, decoded, is_plan
     from worker.terminal import view_for
@@ -74,7 +80,12 @@ def run(job: str, rehearse: bool, resume: bool, until: str | None, form: str, **
         job_id=common.job_id,
     )
     stop = Stop()
-    worker = Worker(settings=settings, make_sinks=lambda _plan, _secrets: [view_for(sys.stderr)])
+
+    def sinks(plan: Plan, secrets: SecretStore) -> list[Sink]:
+        hub = HubUpdates.of(plan, secrets, settings)
+        return [view_for(sys.stderr), *([hub] if hub else [])]
+
+    worker = Worker(settings=settings, make_sinks=sinks)
     try:
         with _stopped_by_signals(stop):
             response = run_now(document, worker, options=given, resume=resume, until=until, plans=True, stop=stop)
@@ -135,9 +146,9 @@ def _exit_code(response: dict[str, Any], stop: Stop) -> int:
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def serve() -> None:
     """Take jobs from RunPod until it ends this worker. Options of RunPod's own SDK may follow."""
-    import importlib
+    from worker.serve import main as serve_jobs
 
-    importlib.import_module("worker.serve").main()
+    serve_jobs()
 
 
 @cli.command()
