@@ -117,6 +117,33 @@ def init(model: str, **options: Any) -> int:
 
 
 @cli.command()
+@click.argument("job", required=False, shell_complete=files)
+@click.option("--images", metavar="DIR", shell_complete=folders, help="The job's images on this machine.")
+@click.option("--videos", metavar="DIR", shell_complete=folders, help="The job's videos on this machine.")
+@click.option("--eval-images", metavar="DIR", shell_complete=folders, help="Its images for evaluation.")
+@click.option("--eval-videos", metavar="DIR", shell_complete=folders, help="Its videos for evaluation.")
+@click.option("--at", type=(str, str), multiple=True, metavar="PATH DIR", help="Another folder, as of masks.")
+@click.option("--toml", metavar="FILE", shell_complete=files, help="Inspect the trainer's own dataset file.")
+@click.option("--train", metavar="FILE", shell_complete=files, help="The training file that belongs to it.")
+@click.option("--model", metavar="NAME", shell_complete=model_names, help="The model that they are for.")
+@click.option("--gpus", type=click.IntRange(1), default=1, show_default=True, help="GPUs that --train will run on.")
+@click.option("--html", metavar="FILE", help="Write a page with pictures, too.")
+@format_option("text", "json")
+@job_options
+def inspect(job: str | None, toml: str | None, train: str | None, form: str, html: str | None, **options: Any) -> int:
+    """Show the dataset as the trainer will see it: buckets, dropped files, steps."""
+    from dpcompile.commands.inspect import Sources, TomlFiles, run
+
+    if (toml is None) != (train is None) or (toml is not None and job is not None):
+        raise click.UsageError("Name either a job, or --toml together with --train.")
+    own = None
+    if toml is not None and train is not None:
+        own = TomlFiles(dataset=toml, train=train, model=options["model"], gpus=options["gpus"])
+    sources = Sources(**{name: options[name] for name in ("images", "videos", "eval_images", "eval_videos", "at")})
+    return run(job, own, common_of(options), sources, form=form, html=html)
+
+
+@cli.command()
 @click.argument("checkout", shell_complete=folders)
 @format_option("text", "json")
 @specs_option

@@ -80,6 +80,46 @@ _RENDER = {
     504: "the rendered file does not say what was meant",
     505: "a secret would have entered a file",
 }
+# What only the media and their captions show.
+_DATASET_ERRORS = {
+    601: "a folder of the dataset is not there",
+    602: "a folder without media",
+    603: "nothing is left to train on",
+    604: "an animated WebP",
+    605: "a control image that is missing or cannot be used",
+    606: "a mask that does not fit",
+    607: "captions.json cannot be used",
+    608: "a caption that is not UTF-8 text",
+    609: "a video with fewer frames than its header says",
+    610: "files that the model cannot train on",
+    611: "a file without a caption",
+    612: "an evaluation set without a whole batch",
+    613: "a folder that stands twice in the dataset",
+    614: "a dataset file that the trainer stops at",
+    615: "a file that cannot be decoded",
+}
+_DATASET_WARNINGS = {
+    620: "a video that is too short",
+    621: "a bucket that is smaller than a batch",
+    622: "items left over when buckets are divided into batches",
+    623: "a file that cannot be opened",
+    624: "captions that nothing reads",
+    625: "a file that is taken for something else",
+    626: "media that are trained on their side",
+    629: "videos that take much memory to prepare",
+    631: "a control image of another shape",
+    632: "files that stand in the dataset twice",
+    633: "captions without the trigger word",
+    634: "sub-folders that are not searched",
+    635: "media that lose much to cropping",
+    636: "a caption that says nothing, or begins with a mark",
+    637: "a video that does not say how long it is",
+}
+_DATASET_NOTES = {
+    627: "media that are enlarged",
+    628: "a video that is trained in part",
+    638: "an epoch that several resolutions make longer",
+}
 # What only a run shows; the worker tells these.
 _RUN = {
     700: "a plan that cannot be run",
@@ -120,7 +160,7 @@ _RUN = {
     743: "the machine ran out of memory",
     744: "the loss is no number any more",
     745: "a file that the training needs is missing",
-    746: "the disk is full",
+    746: "no room for what the trainer writes",
     747: "the trainer failed",
     748: "the trainer ended without completing the training",
     749: "the machine lacks something that the trainer needs",
@@ -205,9 +245,9 @@ _NOTES = {
 CODES: dict[str, Code] = dict(
     sorted(
         {
-            **_codes("error", {**_DOCUMENTS, **_JOB, **_SPEC, **_RENDER, **_CHECK_ERRORS, **_RUN}),
-            **_codes("warning", _WARNINGS),
-            **_codes("info", _NOTES),
+            **_codes("error", {**_DOCUMENTS, **_JOB, **_SPEC, **_RENDER, **_CHECK_ERRORS, **_DATASET_ERRORS, **_RUN}),
+            **_codes("warning", {**_WARNINGS, **_DATASET_WARNINGS}),
+            **_codes("info", {**_NOTES, **_DATASET_NOTES}),
         }.items()
     )
 )

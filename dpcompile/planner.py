@@ -123,6 +123,9 @@ def _inspect(given: PlanInput) -> dict[str, Any]:
             "pixel_multiple": media.pixel_multiple,
             "frame_multiple": media.frame_multiple,
             "frame_offset": media.frame_offset,
+            "resize_multiple": media.resize_multiple,
+            "edit": media.edit,
+            "masks": media.masks,
         },
     }
 

@@ -11,7 +11,7 @@ import dpcompile
 from dpcompile import codes
 from dpcompile.codes import CODES, finding
 
-FAMILIES = {"1": "documents", "2": "job", "3": "spec", "4": "checks", "5": "render and verify", "7": "run"}
+FAMILIES = {"1": "documents", "2": "job", "3": "spec", "4": "checks", "5": "render and verify", "6": "data", "7": "run"}
 TABLES = [value for name, value in vars(codes).items() if name.isupper() and name[0] == "_"]
 
 

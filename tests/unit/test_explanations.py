@@ -33,8 +33,8 @@ REPO_ROOT = Path(__file__).resolve().parents[2]
 PAGES = DataDirs.default().explanations
 INTERNAL = {"DPC504": "tells of a mistake in dpcompile itself, which no job is known to bring about"}
 """Codes without an example, and why there can be none."""
-RUN = [code for code in CODES if code.startswith("DPC7")]
-"""What only a run shows. The pages quote what is said; the tests of the worker bring each about."""
+RUN = [code for code in CODES if code.startswith(("DPC6", "DPC7"))]
+"""What only media or a run show. The pages quote what is said; the tests of those parts bring each about."""
 COMPILED = [code for code in CODES if code not in INTERNAL and code not in RUN]
 
 STANDARD_JOB = json.dumps(
@@ -197,9 +197,10 @@ def test_fix_mends_it(code: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", RUN)
 def test_what_a_run_tells_is_quoted_and_brought_about(code: str) -> None:
     """The page shows the words; a test of the worker names the code."""
-    assert f"error {code}:" in fences(code, "Example")["output"]
+    assert f"{CODES[code].severity} {code}:" in fences(code, "Example")["output"]
     assert section(code, "Fix").strip()
-    tests = (path.read_text("utf-8") for path in (REPO_ROOT / "tests" / "worker").rglob("*.py"))
+    folder = REPO_ROOT / "tests" / ("worker" if code.startswith("DPC7") else "unit/inspection")
+    tests = (path.read_text("utf-8") for path in folder.rglob("*.py"))
     assert any(code in text for text in tests)
 
 

@@ -209,6 +209,9 @@ def test_inspect_knows_what_the_model_takes() -> None:
         "pixel_multiple": spec_of("wan14b_i2v").media.pixel_multiple,
         "frame_multiple": 4,
         "frame_offset": 1,
+        "resize_multiple": None,
+        "edit": False,
+        "masks": True,
     }
 
 

@@ -110,7 +110,7 @@ def _answers(
         context.emit("warning", message="no answer about the models for two minutes", hint="")
     except ChildDied as died:
         raise _crashed(context, died) from died
-    return answers
+    return {source: answers[source] for source in sources if source in answers}  # in the plan's order
 
 
 def _found(answer: Mapping[str, Any]) -> Found:

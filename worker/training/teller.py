@@ -58,9 +58,7 @@ class Teller:
     def _total_steps(self) -> int | None:
         """How many steps there will be: as worked out from the data, else by the length of the first epoch."""
         args, step_id = self._context.step.args, self._context.step.id
-        counted = self._context.results.get("inspect", {}).get("total_steps")
-        if isinstance(counted, dict):
-            counted = counted.get(step_id)
+        counted = self._context.results.get("inspect", {}).get("trainings", {}).get(step_id, {}).get("total_steps")
         if not isinstance(counted, int) and self._output.steps_per_epoch:
             counted = self._output.steps_per_epoch * int(args["epochs"])
         limit: int | None = args["max_steps"]

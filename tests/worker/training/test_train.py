@@ -92,7 +92,7 @@ def test_events_go_through_the_phases_in_order(bench: Bench) -> None:
 
 
 def test_the_remaining_time_comes_from_what_was_worked_out_before(bench: Bench) -> None:
-    bench.results = {"inspect": {"total_steps": {"train": 12}}}
+    bench.results = {"inspect": {"trainings": {"train": {"total_steps": 12}}}}
     bench.train()
 
     stepped = {event["step"]: event for event in bench.trainings() if event["step"]}
