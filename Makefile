@@ -16,7 +16,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 .PHONY: help demo test unit lint format test-deep bench venv clean distclean
 
 help:
-	@echo "make demo       compile example jobs, broken ones too, and show what comes out"
+	@echo "make demo       compile example jobs, broken ones too, and rehearse a whole one"
 	@echo "make test       lint, then all tests"
 	@echo "make unit       the fast tests alone"
 	@echo "make lint       ruff, mypy, import-linter"
@@ -61,7 +61,7 @@ distclean: clean
 
 # Installed again only when what is to be installed changes.
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[inspect,worker]'
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python

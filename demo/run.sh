@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compiles jobs for several models, then shows one result, where its values come from, and a job with mistakes.
+# Compiles jobs for several models, shows one result, where its values come from, and a job with mistakes; then
+# rehearses a whole job on a few pictures, from fetching them to publishing the result to a folder.
 # Usage: demo/run.sh [FOLDER]. The files go to FOLDER, or to demo/out. Ends with 1 if anything is amiss.
 set -euo pipefail
 mkdir -p "${1:-$(dirname "$0")/out}"
@@ -47,6 +48,23 @@ fold -s -w 80 "$out/messages" | sed 's/ *$//'
 [ "$code" -eq 1 ] || fail "broken.json should end with exit code 1, not $code"
 grep -q 'broken.json:[0-9]*:[0-9]*: error DPC210: .*blocks_to_swap' "$out/messages" ||
     fail "the misplaced blocks_to_swap was not told"
+
+heading "A whole job, rehearsed: everything but the GPU"
+volume=$out/volume
+rm -rf "$volume"
+mkdir "$volume"
+cp -R photos "$volume/photos"
+show cat rehearsal.json
+show python -m worker run rehearsal.json --specs specs --volume "$volume" --job-id demo --rehearse 2>&1
+job=$volume/diffusion_pipe_working_folder/jobs/demo-rehearsal
+show ls "$job/published"
+[ -s "$job/published/REHEARSAL.txt" ] || fail "the rehearsal's result is not marked as one"
+
+heading "What it told on the way, as the last events of $(basename "$job")/events.jsonl"
+tail -n 6 "$job/events.jsonl" | cut -c 1-96
+
+heading "The same command again: what is finished is not done twice"
+show python -m worker run rehearsal.json --specs specs --volume "$volume" --job-id demo --rehearse 2>&1
 
 rm "$out/messages"
 heading "All as it should be. The files of all jobs are in $out"

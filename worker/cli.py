@@ -76,7 +76,7 @@ def run(job: str, rehearse: bool, resume: bool, until: str | None, form: str, **
         catalogue=common.catalogue(),
         sets=common.sets,
         preset=common.preset,
-        volume=common.volume,
+        volume=None if common.volume is None else os.path.abspath(common.volume),  # noqa: PTH100 - links stay
         job_id=common.job_id,
     )
     stop = Stop()

@@ -27,7 +27,7 @@ def run_demo(repo_root: Path, out: Path, first_in_path: Path) -> subprocess.Comp
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -41,6 +41,8 @@ def stand_in(folder: Path, body: str) -> Path:
     folder.mkdir()
     (folder / "dpcompile").write_text(f"#!/bin/sh\n{body}\n", "utf-8")
     (folder / "dpcompile").chmod(0o755)
+    (folder / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', "utf-8")
+    (folder / "python").chmod(0o755)
     return folder
 
 
@@ -53,6 +55,11 @@ def test_demo_runs(repo_root: Path, tmp_path: Path, command_folder: Path) -> Non
         [f"{model}.json", "ok"] for model in MODELS
     ]
     assert {path.parent.name for path in (tmp_path / "out").glob("*/plan.json")} == set(MODELS)
+    published = tmp_path / "out" / "volume/diffusion_pipe_working_folder/jobs/demo-rehearsal/published"
+    assert {"README.md", "REHEARSAL.txt", "lora.safetensors", "train.toml"} <= {
+        path.name for path in published.iterdir()
+    }
+    assert "train: kept from an earlier run" in done.stdout
     assert "All as it should be" in done.stdout
 
 

@@ -21,6 +21,7 @@ import pytest
 from dpcompile.catalogue import Catalogue
 from dpcompile.cli import cli
 from dpcompile.resources import DataDirs
+from worker.cli import cli as worker_cli
 
 README = Path(__file__).parents[2] / "README.md"
 UPDATE = bool(os.environ.get("UPDATE_README"))
@@ -151,10 +152,16 @@ def test_every_json_block_is_json() -> None:
             json.loads(block.text)
 
 
+COMMANDS = {
+    **{f"dpcompile {name}": command for name, command in cli.commands.items()},
+    **{f"python -m worker {name}": command for name, command in worker_cli.commands.items()},
+}
+
+
 def test_every_command_and_option_is_told() -> None:
     readme = README.read_text("utf-8")
-    for name, command in cli.commands.items():
-        assert f"dpcompile {name}" in readme
+    for name, command in COMMANDS.items():
+        assert name in readme
         for parameter in command.params:
             for option in parameter.opts if isinstance(parameter, click.Option) else ():
                 assert option in readme, f"{name} {option}"
@@ -168,7 +175,7 @@ def assert_choices_told(readme: str, choices: list[str]) -> None:
 
 
 def test_no_other_option_is_told() -> None:
-    known = {o for c in cli.commands.values() for p in c.params if isinstance(p, click.Option) for o in p.opts}
+    known = {o for c in COMMANDS.values() for p in c.params if isinstance(p, click.Option) for o in p.opts}
 
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.read_text("utf-8"))) <= known
 

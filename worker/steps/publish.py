@@ -91,7 +91,7 @@ def _result(upload: Upload, held: Held, refusals: Sequence[_Refusal]) -> dict[st
         "network_volume_path": str(place),
         "note": held.note,
         "warnings": [upload.context.secrets.redact(text) for text in (*withheld, *(r.text for r in refusals))],
-        "fallback_instructions": _fallback(place),
+        "fallback_instructions": None if kind == "volume" else _fallback(place),
     }
     files = [{"name": m.name, "size": m.size, "sha256": m.sha256} for m in publication.members]
     return {"output": output, "latest_epoch": publication.latest, "files": files, "archive_sha256": held.sha256}

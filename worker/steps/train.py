@@ -51,7 +51,7 @@ def run_train(context: StepContext) -> dict[str, Any]:
         max_steps=args["max_steps"],
     )
     if start.note:
-        context.emit("note", message=f"{context.step.id}: {start.note}.")
+        context.emit("note", message=f"{start.note}.")
     if start.run is not None and start.done is not None:
         done = found_finished(start.run, start.done, args["epochs"])
         return _result(context, places, done, resumed_after=None)
@@ -63,7 +63,7 @@ def run_train(context: StepContext) -> dict[str, Any]:
             raise
         # What encodes is not given back before the model is loaded (utils/dataset.py:1209). Now that all is in the
         # cache, the same training needs less.
-        text = f"{context.step.id}: {failure.message}. The data is encoded now, so it is started once more."
+        text = f"{failure.message}. The data is encoded now, so it is started once more."
         context.emit("warning", message=text, hint="")
     return _Training(context, places, start).run()
 
@@ -103,7 +103,7 @@ class _Training:
     def _prepare_resumed(self, run: runs.Run) -> None:
         for change in choice.changed_settings(run.path, self._places.config):
             hint = "To train with it, begin anew; or leave it as it was."
-            self._context.emit("warning", message=f"{self._context.step.id}: {change}.", hint=hint)
+            self._context.emit("warning", message=f"{change}.", hint=hint)
         removed = runs.clean(run)
         if removed:
             text = f"Cleaned up what the last run left unfinished in {run.name}: {', '.join(removed)}."
@@ -143,7 +143,7 @@ class _Training:
         else:
             launch.need_program(argv[0], env, "it starts the trainer")
         for note in notes:
-            context.emit("note", message=f"{context.step.id}: {note}.")
+            context.emit("note", message=f"{note}.")
         return launch.Launch(argv=tuple(argv), cwd=cwd, env=env)
 
     def _watch(self, started: launch.Launch, curve: LossCurve, done_encoding: Callable[[], None]) -> Ended:
@@ -177,7 +177,7 @@ class _Training:
             stop=context.stop,
             on_line=teller.line,
             on_run=on_run,
-            on_note=lambda text: context.emit("note", message=f"{context.step.id}: {text}."),
+            on_note=lambda text: context.emit("note", message=f"{text}."),
         )
         return supervisor.watch()
 
@@ -188,7 +188,7 @@ class _Training:
         if output.complete:
             if output.bad_losses:
                 text, hint = "The loss of the last step is no number.", "The model may be worthless: try it first."
-                self._context.emit("warning", message=f"{self._context.step.id}: {text}", hint=hint)
+                self._context.emit("warning", message=text, hint=hint)
             done = completed(output, ended.run)
             if isinstance(done, str):
                 raise self._failed(
@@ -201,7 +201,7 @@ class _Training:
                 )
             return _result(self._context, self._places, done, resumed_after=self._after_step or None)
         if ended.stopped:
-            self._context.emit("note", message=f"{self._context.step.id}: {self._where_it_stands(ended)}")
+            self._context.emit("note", message=self._where_it_stands(ended))
             raise Stopped(self._context.stop.reason or "stopped")
         if ended.fault:
             raise self._failed(of_fault(ended.fault, output), ended)
