@@ -13,6 +13,7 @@ from dpcompile.codes import finding
 from dpcompile.dataplan import DataFolder
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.folders import Folders
+from dpcompile.inplace import Directory, eval_sets, trained_in_place
 from dpcompile.job import JobInput
 from dpcompile.keypath import KeyPath
 from dpcompile.layers import (
@@ -26,7 +27,7 @@ from dpcompile.layers import (
 )
 from dpcompile.misnamed import Naming
 from dpcompile.resolve import Assignment, Layer, ResolvedConfig, Setting, has_adapter, layered, resolve
-from dpcompile.routing import Alpha, Routed, Router
+from dpcompile.routing import Alpha, Routed, Router, key_paths
 from dpcompile.secrecy import WANDB_KEY
 from dpcompile.spec import ModelSpec, merge
 from dpcompile.trainer import Field, Scope, TrainerKeys
@@ -57,7 +58,7 @@ def own_settings(job: JobInput, spec: ModelSpec) -> dict[str, Any]:
 
 def route_training(job: JobInput, naming: Naming, directories: int, part: Part) -> Routed:
     """Every `training` of the job and of `--set`, routed."""
-    router = Router(naming, directories)
+    router = Router(naming, lambda scope, name: key_paths(scope, name, directories))
     total = Routed()
     for layer, file, place, training in job.training_layers:
         name: Layer = "set" if layer == "set" else "job"
@@ -66,22 +67,38 @@ def route_training(job: JobInput, naming: Naming, directories: int, part: Part) 
         if own is not None:
             _take_over(routed, router.route(name, file, (*place, PARTS, part.name), own))
         routed.diagnostics += check_parts(training, part, file, place)
-        total.assignments += routed.assignments
-        total.diagnostics += routed.diagnostics
-        total.broken |= routed.broken
-        total.alphas += routed.alphas
-        total.secrets |= routed.secrets
+        total.add(routed)
+    return total
+
+
+def route_in_place(job: JobInput, naming: Naming) -> Routed:
+    """The settings of folders that are trained in place, and of evaluation sets of them."""
+    total = Routed()
+
+    def route(field: Sequence[str | int], scope: Scope, values: Mapping[str, Any], table: KeyPath) -> None:
+        router = Router(naming, lambda _scope, name: [(*table, name)])
+        for name, value in values.items():
+            file, _where = job.place((*field, name))
+            layer: Layer = "job" if file == job.file else "set"
+            place = tuple(map(str, (*(job.prefix if layer == "job" else ()), *field)))
+            total.add(router.route_table(layer, file, place, scope, {name: value}))
+
+    def route_directories(directories: Sequence[Directory], part: str) -> None:
+        for n, folder in enumerate(directories):
+            route(folder.field, "directory", folder.settings, (part, "directory", n))
+
+    route_directories(trained_in_place(job), "dataset")
+    for each in eval_sets(job):
+        route(each.field, "dataset", each.settings, (each.part,))
+        route_directories(each.directories, each.part)
     return total
 
 
 def _take_over(routed: Routed, own: Routed) -> None:
     """What is said of one training alone takes the place of what is said of all."""
     keys = {said.key for said in own.assignments}
-    routed.assignments = [said for said in routed.assignments if said.key not in keys] + own.assignments
-    routed.diagnostics += own.diagnostics
-    routed.broken |= own.broken
-    routed.alphas += own.alphas
-    routed.secrets |= own.secrets
+    routed.assignments = [said for said in routed.assignments if said.key not in keys]
+    routed.add(own)
 
 
 def assemble(
@@ -90,9 +107,11 @@ def assemble(
     """The resolved config of one training of a job, from the weakest layer to the strongest."""
     spec, trainer = naming.spec, naming.trainer
     # Without usable data, which is told elsewhere, `[[directory]]` is still looked at, as if there were one.
-    directories = max(1, sum(1 for folder in data if folder.role == "train"))
+    directories = max(1, sum(1 for folder in data if folder.role == "train"), len(trained_in_place(job)))
+    evaluated = any(folder.role == "eval" for folder in data) or bool(eval_sets(job))
     settings = own_settings(job, spec)
     routed = route_training(job, naming, directories, part)
+    routed.add(route_in_place(job, naming))
     said = [*job_field_assignments(job, spec, settings, data), *routed.assignments]
     found = [*routed.diagnostics]
     broken = set(routed.broken)
@@ -104,11 +123,9 @@ def assemble(
     said.sort(key=lambda assignment: assignment.removed)
     layers = [*spec_assignments(spec, settings.get("preset"), folders, directories), *said]
     layers += derived_assignments(spec, folders.of_part(part.name), data, job)
-    present = list(
-        without_conditional(layers, adapter=has_adapter(layers), evaluation=any(f.role == "eval" for f in data))
-    )
+    present = list(without_conditional(layers, adapter=has_adapter(layers), evaluation=evaluated))
     config = resolve(present, trainer, excluded_keys(spec, trainer))
-    config = _complete(config, naming.scopes)
+    config = _complete(config, naming.scopes, [said.key for said in routed.assignments if said.removed])
     found += passthrough.collisions(config, routed.assignments)
     found += [d for alpha in routed.alphas for d in _check_alpha(alpha, config)]
     return Assembled(
@@ -120,15 +137,16 @@ def assemble(
     )
 
 
-def _complete(config: ResolvedConfig, scopes: Mapping[Scope, Mapping[str, Field]]) -> ResolvedConfig:
-    """What follows from other settings: the wandb placeholder, the evaluation set's buckets; in a fixed order."""
+def _complete(
+    config: ResolvedConfig, scopes: Mapping[Scope, Mapping[str, Field]], removed: Sequence[KeyPath]
+) -> ResolvedConfig:
+    """What follows from other settings: the wandb placeholder, the evaluation sets' buckets; in a fixed order."""
     extra: list[Assignment] = []
     if config.get("train", "monitoring", "enable_wandb"):
         # The trainer demands the key in the file (train.py:563); an empty one makes wandb take WANDB_API_KEY.
         extra.append(Assignment(key=("train", "monitoring", WANDB_KEY), value="", origin=DERIVED))
-    if config.has_table("eval"):
-        extra += eval_settings(config.settings)
-    settings = {**config.settings, **layered(extra)}
+    extra += eval_settings(config.settings, removed)
+    settings = {**layered(extra), **config.settings}
     return replace(config, settings=dict(sorted(settings.items(), key=_order(scopes))))
 
 
@@ -144,7 +162,8 @@ def _order(scopes: Mapping[Scope, Mapping[str, Field]]) -> Any:
         scope = table or ("root" if path[0] == "train" else "dataset")
         rank = ranks.get(scope, {}).get(str(path[-1]), _LAST)  # type: ignore[call-overload]
         number = path[2] if len(path) == 4 else 0
-        return files[str(path[0])], tables.get(table, len(tables)), table, number, rank, str(path[-1])
+        file, _, number_of_file = str(path[0]).partition(".")
+        return files[file], int(number_of_file or 0), tables.get(table, len(tables)), table, number, rank, str(path[-1])
 
     return key
 

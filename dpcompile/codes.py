@@ -63,6 +63,8 @@ _JOB = {
     231: "a secret that would not reach the worker",
     232: "a training that the model does not have",
     233: "trainings of one job that need different datasets",
+    234: "folders trained in place, with what would change their files",
+    235: "evaluation sets that share a name",
 }
 _SPEC = {
     301: "the model spec is not readable YAML",

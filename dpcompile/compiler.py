@@ -18,6 +18,7 @@ from dpcompile.dataplan import DataFolder, check_data, data_folders
 from dpcompile.diagnostics import Diagnostic, has_errors
 from dpcompile.documents import Document, parse_json, parse_value
 from dpcompile.folders import DEFAULT_VOLUME, Folders, made_job_id, make_folders
+from dpcompile.inplace import check_in_place
 from dpcompile.job import JobInput, check_job, job_fields, read_job, secrets_by_set
 from dpcompile.locate import locate
 from dpcompile.misnamed import Naming
@@ -124,6 +125,7 @@ def _compile(
         *data_found,
         *folders_found,
         *check_data(job),
+        *check_in_place(job),
         *secrets_by_set(job),
         *_empty_values(job),
     )

@@ -204,11 +204,13 @@ def check_data(job: JobInput) -> Iterator[Diagnostic]:
     """Data that is missing, and data that nobody will use."""
     wanted = wanted_kinds(job)
     kind = job.get("dataset", "type")
-    if kind == "precaptioned" and not wanted:
+    in_place = bool(job.get("dataset", "directories"))
+    if kind == "precaptioned" and not wanted and not in_place:
         file, where = job.place(("dataset",))
-        hint = "Add dataset.images_url or dataset.videos_url: the archive with the media and their .txt files."
+        hint = "Add dataset.images_url or dataset.videos_url: the archive with the media and their .txt files; "
+        hint += "or dataset.directories: folders that lie on the volume."
         yield finding("DPC219", where, "precaptioned data needs images_url or videos_url", hint, file=file)
-    for name in wanted if kind != "precaptioned" else ():
+    for name in wanted if kind != "precaptioned" and not in_place else ():
         if not job.get("dataset", f"{name}_url"):
             file, where = job.place(("dataset",))
             text = f"dataset.type is {quote(kind)}, but there is no {name}_url"

@@ -8,12 +8,14 @@ from typing import Any
 
 from dpcompile.dataplan import DataFolder
 from dpcompile.folders import Folders
+from dpcompile.inplace import FETCHED_EVAL, Directory, eval_sets, trained_in_place
 from dpcompile.job import JobInput
 from dpcompile.keypath import KeyPath, pointer
 from dpcompile.resolve import Assignment, Layer, Origin, Setting
 from dpcompile.routing import key_paths
 from dpcompile.spec import ROOT_SPEC, ModelSpec, SpecFile, value_blocks
 from dpcompile.trainer import Field, Scope, TrainerKeys
+from dpcompile.values import identical
 
 
 def spec_assignments(spec: ModelSpec, preset: str | None, folders: Folders, directories: int) -> Iterator[Assignment]:
@@ -153,26 +155,60 @@ def derived_assignments(
         counts[folder.role] += 1
         origin = Origin(layer="derived", file=file, pointer=where)
         yield Assignment(key=key, value=folders.dataset(folder.digest), origin=origin)
-    if counts["eval"]:
+    sets = eval_sets(job)
+    yield from _in_place(job, "dataset", trained_in_place(job))
+    for each in sets:
+        yield from _in_place(job, each.part, each.directories)
+    named = [(FETCHED_EVAL, "eval")] if counts["eval"] else []
+    named += [(each.name, each.part) for each in sets]
+    if named:
         file, where = job.place(("dataset", "eval"))
         origin = Origin(layer="derived", file=file, pointer=where)
-        value = [{"name": "eval", "config": folders.file("eval.toml")}]
+        value = [{"name": name, "config": folders.file(f"{part}.toml")} for name, part in named]
         yield Assignment(key=("train", "eval_datasets"), value=value, origin=origin)
+
+
+def _in_place(job: JobInput, part: str, directories: Sequence[Directory]) -> Iterator[Assignment]:
+    for n, folder in enumerate(directories):
+        file, where = job.place((*folder.field, "path"))
+        origin = Origin(layer="derived", file=file, pointer=where)
+        yield Assignment(key=(part, "directory", n, "path"), value=folder.path, origin=origin)
 
 
 # What belongs to the training files themselves; the evaluation set has files of its own.
 _NOT_FOR_EVAL = ("path", "num_repeats", "mask_path", "control_path", "default_mask_file")
 
 
-def eval_settings(settings: Mapping[KeyPath, Setting]) -> Iterator[Assignment]:
-    """The evaluation set is cut into the same buckets as the training set: it gets the same settings."""
-    rows = {key[2] for key in settings if key[:2] == ("eval", "directory")}
-    for key, setting in settings.items():
-        if key[:3] == ("dataset", "directory", 0) and key[3] not in _NOT_FOR_EVAL:
-            for row in rows:
-                yield Assignment(key=("eval", "directory", row, key[3]), value=setting.value, origin=setting.origin)
-        if key[0] == "dataset" and len(key) == 2 and key[1] not in _NOT_FOR_EVAL:
-            yield Assignment(key=("eval", key[1]), value=setting.value, origin=setting.origin)
+def eval_settings(settings: Mapping[KeyPath, Setting], removed: Sequence[KeyPath]) -> Iterator[Assignment]:
+    """An evaluation set is cut into the same buckets as the training set: it gets the same settings.
+
+    But for those that a set of its own has, or takes away (`removed`). What only some of the training
+    directories say is no setting of all.
+    """
+    gone = set(removed)
+    parts = dict.fromkeys(str(key[0]) for key in settings if str(key[0]).partition(".")[0] == "eval")
+    common = {key: setting for key, setting in settings.items() if key[0] == "dataset" and _is_common(key, settings)}
+    for part in parts:
+        rows = sorted({key[2] for key in settings if key[:2] == (part, "directory")})
+        for key, setting in common.items():
+            own: KeyPath = (part, key[-1])
+            if len(key) == 2 and own not in gone:
+                yield Assignment(key=own, value=setting.value, origin=setting.origin)
+            for row in rows if len(key) == 4 else ():
+                narrow: KeyPath = (part, "directory", row, key[-1])
+                if own not in settings and narrow not in gone:
+                    yield Assignment(key=narrow, value=setting.value, origin=setting.origin)
+
+
+def _is_common(key: KeyPath, settings: Mapping[KeyPath, Setting]) -> bool:
+    """Whether a key of the training data says something that holds for the evaluation data too."""
+    if key[-1] in _NOT_FOR_EVAL:
+        return False
+    if len(key) == 2:
+        return True
+    rows = {other[2] for other in settings if other[:2] == ("dataset", "directory")}
+    same = (settings.get(("dataset", "directory", row, key[-1])) for row in rows)
+    return key[2] == 0 and all(other is not None and identical(other.value, settings[key].value) for other in same)
 
 
 @lru_cache(maxsize=512)

@@ -50,7 +50,7 @@ def narrowed_job(schema: dict[str, Any], spec: ModelSpec, catalogue: Catalogue) 
             "description": "Settings for one of the trainings of this model.",
             "properties": dict.fromkeys(parts, own),
         }
-    return _with(schema, spec, {**training, "additionalProperties": False, "properties": properties})
+    return _with(schema, spec, {**training, "additionalProperties": False, "properties": properties}, scopes)
 
 
 def _arguments(catalogue: Catalogue) -> dict[str, Any]:
@@ -68,7 +68,9 @@ def _target(scopes: dict[Scope, dict[str, Field]], scope: Scope, key: str) -> di
     return value_schema(field) if field else {}
 
 
-def _with(schema: dict[str, Any], spec: ModelSpec, training: dict[str, Any]) -> dict[str, Any]:
+def _with(
+    schema: dict[str, Any], spec: ModelSpec, training: dict[str, Any], scopes: dict[Scope, dict[str, Field]]
+) -> dict[str, Any]:
     properties = {
         **schema["properties"],
         "model_type": {"enum": [spec.name, *spec.aliases], "description": spec.title},
@@ -78,5 +80,23 @@ def _with(schema: dict[str, Any], spec: ModelSpec, training: dict[str, Any]) -> 
         **schema,
         "title": f"dpcompile job for {spec.title}",
         "properties": properties,
-        "$defs": {**schema["$defs"], "training": training},
+        "$defs": {**_in_place(schema["$defs"], scopes), "training": training},
     }
+
+
+def _in_place(defs: dict[str, Any], scopes: dict[Scope, dict[str, Field]]) -> dict[str, Any]:
+    """The folders that are trained where they lie, and the evaluation sets of them: closed, with their settings."""
+    folders, dataset = defs["directories"], defs["dataset"]
+    evaluation = dataset["properties"]["eval"]
+    sets = evaluation["properties"]["sets"]
+    sets = {**sets, "items": _closed(sets["items"], scopes["dataset"])}
+    evaluation = {**evaluation, "properties": {**evaluation["properties"], "sets": sets}}
+    return {
+        **defs,
+        "directories": {**folders, "items": _closed(folders["items"], scopes["directory"])},
+        "dataset": {**dataset, "properties": {**dataset["properties"], "eval": evaluation}},
+    }
+
+
+def _closed(table: dict[str, Any], fields: dict[str, Field]) -> dict[str, Any]:
+    return {**table, "additionalProperties": False, "properties": {**_settable(fields), **table["properties"]}}

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dpcompile.dataplan import DataFolder
+from dpcompile.inplace import Directory, eval_sets, trained_in_place
+from dpcompile.job import JobInput
 from dpcompile.plan import Plan, PlanFile, Step
 from dpcompile.planinput import PlanInput, Training
 from dpcompile.publishing import publish_args, secret_needs
@@ -105,6 +107,11 @@ def _inspect(given: PlanInput) -> dict[str, Any]:
             {"role": f.role, "media": f.kind, "path": given.folders.dataset(f.digest)}
             for f in given.data
             if f.split_of is None
+        ]
+        + [
+            {"role": role, "media": None, "path": each.path}
+            for role, directories in _in_place(given.job)
+            for each in directories
         ],
         "split": [
             {
@@ -128,6 +135,13 @@ def _inspect(given: PlanInput) -> dict[str, Any]:
             "masks": media.masks,
         },
     }
+
+
+def _in_place(job: JobInput) -> Iterator[tuple[str, tuple[Directory, ...]]]:
+    """Folders that are not fetched, by role."""
+    yield "train", trained_in_place(job)
+    for each in eval_sets(job):
+        yield "eval", each.directories
 
 
 def _download_steps(given: PlanInput) -> Iterator[Step]:

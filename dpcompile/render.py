@@ -170,7 +170,7 @@ def _encoded(config: ResolvedConfig) -> tuple[dict[KeyPath, _Line], tuple[Diagno
             text = f"the key {quote(key[-1])} cannot be written so that the trainer reads it: {error.reason}"
             found.append(finding("DPC502", setting.origin.pointer, text, file=setting.origin.file))
             continue
-        if key[0] in ("dataset", "eval") and _holds_table(setting.value):
+        if not str(key[0]).startswith("train") and _holds_table(setting.value):
             text = f"{dotted(key)} holds a table inside a value, and the trainer cannot pass such a dataset file on"
             found.append(finding("DPC501", setting.origin.pointer, text, file=setting.origin.file))
             continue

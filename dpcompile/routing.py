@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,14 @@ class Routed:
     secrets: dict[str, str] = field(default_factory=dict)
     """Name of a secret -> its pointer in the job."""
 
+    def add(self, other: Routed) -> None:
+        """Takes in what became of something else."""
+        self.assignments += other.assignments
+        self.diagnostics += other.diagnostics
+        self.broken |= other.broken
+        self.alphas += other.alphas
+        self.secrets |= other.secrets
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
@@ -87,8 +95,9 @@ def key_paths(scope: str, name: str, directories: int) -> list[KeyPath]:
 class Router:
     """Routes the `training` of one layer for one model."""
 
-    def __init__(self, naming: Naming, directories: int) -> None:
-        self.naming, self.directories = naming, directories
+    def __init__(self, naming: Naming, places: Callable[[str, str], list[KeyPath]]) -> None:
+        """`places` says where a key of a scope stands in the rendered files."""
+        self.naming, self.places = naming, places
         self.spec, self.trainer, self.scopes = naming.spec, naming.trainer, naming.scopes
 
     def route(self, layer: Layer, file: str, place: tuple[str, ...], training: Any) -> Routed:
@@ -107,6 +116,15 @@ class Router:
                 self._table(name, entry, routed)
             else:
                 self._flat(entry, routed)
+        return routed
+
+    def route_table(
+        self, layer: Layer, file: str, place: tuple[str, ...], scope: Scope, values: Mapping[str, Any]
+    ) -> Routed:
+        """The keys of one table, which stand at `place` in the job."""
+        routed = Routed()
+        for name, value in values.items():
+            self._in_scope(scope, _Entry(layer=layer, file=file, place=(*place, name), value=value), routed)
         return routed
 
     def _table(self, scope: Scope, entry: _Entry, routed: Routed) -> None:
@@ -202,7 +220,7 @@ class Router:
             routed.diagnostics.append(stop)
             return
         value = [entry.value] if entry.name in WRAPPED and is_number(entry.value) else entry.value
-        paths = key_paths(scope, key, self.directories)
+        paths = self.places(scope, key)
         if value is None:
             for path in paths:
                 routed.assignments.append(Assignment(key=path, value=None, origin=entry.origin(), removed=True))
@@ -254,7 +272,7 @@ class Router:
             routed.diagnostics.append(stop)
             return
         routed.diagnostics.append(passthrough.notice(self.scopes, table, entry.name, entry.pointer, entry.file))
-        for path in key_paths(table, entry.name, self.directories):
+        for path in self.places(table, entry.name):
             routed.assignments.append(Assignment(key=path, value=settled(entry.value, {}), origin=entry.origin()))
 
 

@@ -65,8 +65,9 @@ def combined(configs: Mapping[str, ResolvedConfig]) -> ResolvedConfig:
     for name, config in configs.items():
         for key, setting in config.settings.items():
             settings[(train_part(name), *key[1:]) if key[0] == "train" else key] = setting
-    # Files in order: the trainings, then the dataset, then the evaluation set.
-    ordered = sorted(settings.items(), key=lambda item: {"dataset": 1, "eval": 2}.get(str(item[0][0]), 0))
+    # Files in order: the trainings, then the dataset, then the evaluation sets.
+    ranks = {"train": 0, "dataset": 1, "eval": 2}
+    ordered = sorted(settings.items(), key=lambda item: ranks[str(item[0][0]).partition(".")[0]])
     dropped: list[Dropped] = []
     for config in configs.values():
         dropped += [gone for gone in config.dropped if gone not in dropped]

@@ -40,8 +40,18 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+_OF_DIRECTORIES = frozenset((*dataset.CHECKS, *exclusions.CHECKS, model.relative_paths))
+"""Checks of settings that each `[[directory]]` may have for itself."""
+
+
 def run_checks(facts: Facts) -> Iterator[Diagnostic]:
-    """Every finding of every check. A check that needs a value which is itself wrong says no more."""
+    """Every finding of every check, once. A check that needs a value which is itself wrong says no more."""
+    views = tuple(facts.in_each_directory())
+    told: set[Diagnostic] = set()
     for check in CHECKS:
-        with suppress(PremiseError):
-            yield from check(facts)
+        for view in views if check in _OF_DIRECTORIES else (facts,):
+            with suppress(PremiseError):
+                for found in check(view):
+                    if found not in told:
+                        told.add(found)
+                        yield found

@@ -135,7 +135,7 @@ def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
     """Clips are cut to a length the model takes, while the bucket keeps its number (models/base.py:83-84, 173)."""
     media = facts.spec.media
     key, buckets = facts.in_dataset("frame_buckets")
-    if buckets is None or not media.frame_multiple or not facts.asked(*key) or "videos" not in facts.all_kinds:
+    if buckets is None or not media.frame_multiple or not facts.asked(*key) or not facts.may_have("videos"):
         return
     step, offset = media.frame_multiple, media.frame_offset
     wrong = [b for b in dict.fromkeys(buckets) if b != 1 and (b - offset) % step]
@@ -169,7 +169,7 @@ def fixed_sizes(facts: Facts) -> Iterator[Diagnostic]:
     sizes, title = facts.spec.media.size_buckets, facts.spec.title
     if sizes is None:
         return
-    rows = range(sum(1 for folder in facts.data if folder.role == "train"))
+    rows = range(facts.directories)
     told: set[Diagnostic] = set()
     for key in (("dataset", "size_buckets"), *(("dataset", "directory", n, "size_buckets") for n in rows)):
         buckets = facts.get(*key)

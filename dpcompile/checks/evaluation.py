@@ -15,7 +15,7 @@ _EXAMPLES = ("train", "eval_every_n_examples")
 
 def without_a_set(facts: Facts) -> Iterator[Diagnostic]:
     """Without eval_datasets nothing is evaluated (train.py:231, 436): the commonest inert setting of all."""
-    if facts.eval_kinds:
+    if facts.evaluates:
         return
     for name in facts.table("train"):
         key = ("train", name)
@@ -30,7 +30,7 @@ def without_a_set(facts: Facts) -> Iterator[Diagnostic]:
 def without_an_occasion(facts: Facts) -> Iterator[Diagnostic]:
     """An evaluation set that no interval and no first step asks for is encoded in vain (train.py:908, 945)."""
     first = facts.get("train", "eval_before_first_step")
-    if facts.eval_kinds and first is False and not any(facts.get("train", name) for name in _OCCASIONS):
+    if facts.evaluates and first is False and not any(facts.get("train", name) for name in _OCCASIONS):
         text = "the evaluation set is never used: every eval_every_n_... is off, and eval_before_first_step too"
         hint = "Set eval_every_n_epochs, or take dataset.eval out."
         yield facts.in_job("DPC428", ("dataset", "eval"), text, hint)
@@ -39,7 +39,7 @@ def without_an_occasion(facts: Facts) -> Iterator[Diagnostic]:
 def shorter_than_a_step(facts: Facts) -> Iterator[Diagnostic]:
     """Examples are divided by those of a step; zero steps means never (train.py:646-648, 945)."""
     examples, step = facts.get(*_EXAMPLES), step_examples(facts)
-    if facts.eval_kinds and examples and examples < step:
+    if facts.evaluates and examples and examples < step:
         text = f"eval_every_n_examples {examples} is less than the {step} examples of one step: it means never"
         yield facts.at("DPC428", _EXAMPLES, text, f"Use {step} or more.")
 

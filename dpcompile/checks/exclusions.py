@@ -51,7 +51,7 @@ def excluded_across_tables(facts: Facts) -> Iterator[Diagnostic]:
 
 def replaced_by_directories(facts: Facts) -> Iterator[Diagnostic]:
     """What stands in each directory wins over what is said for all of them (utils/dataset.py:458-484, 731-736)."""
-    count = sum(1 for folder in facts.data if folder.role == "train")
+    count = facts.directories
     for name in facts.table("dataset"):
         key, own = ("dataset", name), [("dataset", "directory", n, name) for n in range(count)]
         if not own or not facts.sound(*own) or not facts.wrote(*key):

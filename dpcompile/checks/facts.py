@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dpcompile.codes import finding
 from dpcompile.dataplan import DataFolder, MediaKind, wanted_kinds
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.inplace import eval_sets, trained_in_place
 from dpcompile.job import JobInput
 from dpcompile.keypath import KeyPath, pointer
 from dpcompile.overrides import SET_FILE
@@ -38,6 +39,24 @@ class Facts:
     broken: frozenset[KeyPath]
     secrets: Mapping[str, str]
     """Name of a secret in `training` -> its pointer in the job."""
+    part: str = "dataset"
+    row: int = 0
+    """The dataset file and the `[[directory]]` in it that `in_dataset` speaks of."""
+
+    @property
+    def directories(self) -> int:
+        """How many folders are trained."""
+        fetched = sum(1 for folder in self.data if folder.role == "train")
+        return max(fetched, len(trained_in_place(self.job)))
+
+    def in_each_directory(self) -> Iterator[Facts]:
+        """The same facts for each `[[directory]]` whose settings may be its own."""
+        yield self
+        for row in range(1, len(trained_in_place(self.job))):
+            yield replace(self, row=row)
+        for each in eval_sets(self.job):
+            for row in range(len(each.directories)):
+                yield replace(self, part=each.part, row=row)
 
     # What is set
 
@@ -81,13 +100,10 @@ class Facts:
         return setting is not None and setting.origin.layer in ("job", "set")
 
     def in_dataset(self, name: str) -> tuple[KeyPath, Any]:
-        """The key and value by which a dataset setting holds: a directory's own wins (utils/dataset.py:458-484).
-
-        What a job sets for `[[directory]]` stands in each of them, so the first one speaks for all.
-        """
-        own: KeyPath = ("dataset", "directory", 0, name)
+        """The key and value by which a dataset setting holds: a directory's own wins (utils/dataset.py:458-484)."""
+        own: KeyPath = (self.part, "directory", self.row, name)
         value = self.get(*own)
-        return (own, value) if value is not None else (("dataset", name), self.get("dataset", name))
+        return (own, value) if value is not None else ((self.part, name), self.get(self.part, name))
 
     def in_model(self, name: str) -> Any:
         """The value of a `[model]` key, the trainer's own default where nothing sets it."""
@@ -125,7 +141,10 @@ class Facts:
 
     @property
     def kinds(self) -> tuple[MediaKind, ...]:
-        """The kinds of media that are trained, whether or not their addresses are in order."""
+        """The kinds of media that are trained, whether or not their addresses are in order.
+
+        None where folders are trained in place: what is in them shows on the machine that has them.
+        """
         return wanted_kinds(self.job)
 
     @property
@@ -134,6 +153,15 @@ class Facts:
         if self.job.get("dataset", "eval", "fraction") is not None:
             return self.kinds
         return tuple(kind for kind in _KINDS if self.job.get("dataset", "eval", f"{kind}_url"))
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether there is an evaluation set."""
+        return bool(self.eval_kinds) or bool(eval_sets(self.job))
+
+    def may_have(self, kind: MediaKind) -> bool:
+        """Whether such media may be among the job's."""
+        return kind in self.all_kinds or bool(trained_in_place(self.job))
 
     @property
     def all_kinds(self) -> tuple[MediaKind, ...]:

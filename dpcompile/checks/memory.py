@@ -49,7 +49,7 @@ def uncached_text_encoder(facts: Facts) -> Iterator[Diagnostic]:
 def swap_for_eval(facts: Facts) -> Iterator[Diagnostic]:
     """There is nothing to switch off without block swapping (train.py:234, 907)."""
     key = ("train", "disable_block_swap_for_eval")
-    if facts.eval_kinds and facts.get(*key) and facts.asked(*key) and not facts.get(*_SWAP):
+    if facts.evaluates and facts.get(*key) and facts.asked(*key) and not facts.get(*_SWAP):
         text = "disable_block_swap_for_eval has no effect: no blocks are swapped"
         yield facts.at("DPC439", key, text, "Take it out, or set blocks_to_swap.")
 

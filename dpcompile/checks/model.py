@@ -69,7 +69,7 @@ def relative_paths(facts: Facts) -> Iterator[Diagnostic]:
     tables: tuple[tuple[KeyPath, Mapping[str, Field]], ...] = (
         (("train", "model"), facts.spec.fields),
         (("train", "adapter"), facts.trainer.scopes["adapter"]),
-        (("dataset", "directory", 0), facts.trainer.scopes["directory"]),
+        ((facts.part, "directory", facts.row), facts.trainer.scopes["directory"]),
     )
     for prefix, fields in tables:
         for name in facts.table(*prefix):

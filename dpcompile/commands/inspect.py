@@ -125,6 +125,8 @@ def _job_place(plan: Plan, sources: Sources) -> Place:
     args = inspect_args(plan)
     here = dict(sources.at)
     for folder in args["folders"]:
+        if folder["media"] is None:
+            continue  # it lies where the job says, or where --at does
         option, given = sources.folder(folder["role"], folder["media"])
         if given is not None:
             here[folder["path"]] = given

@@ -145,7 +145,38 @@ class Drawn:
 
 
 @st.composite
+def folder_settings(draw: st.DrawFn, spec: ModelSpec, scope: Scope) -> dict[str, Any]:
+    """A few settings of a folder that is trained in place, or of an evaluation set."""
+    fields = {name: field for (of, name), field in settable(spec).items() if of == scope}
+    names = draw(st.lists(st.sampled_from(sorted(fields)), unique=True, max_size=2))
+    return {name: draw(st.one_of(values(fields[name].schema), st.none())) for name in names}
+
+
+@st.composite
+def folders(draw: st.DrawFn, spec: ModelSpec) -> list[dict[str, Any]]:
+    """Folders that are trained where they lie."""
+    paths = draw(st.lists(st.sampled_from(("/data/a", "/data/b c", "data/ü", "../d")), min_size=1, max_size=3))
+    return [{"path": path, **draw(folder_settings(spec, "directory"))} for path in paths]
+
+
+@st.composite
+def datasets_in_place(draw: st.DrawFn, spec: ModelSpec) -> dict[str, Any]:
+    dataset: dict[str, Any] = {"type": "precaptioned", "directories": draw(folders(spec))}
+    if draw(st.booleans()):
+        names = draw(st.lists(st.sampled_from(("eval0", "held out", "x.y")), min_size=1, max_size=2, unique=True))
+        dataset["eval"] = {
+            "sets": [
+                {"name": name, **draw(folder_settings(spec, "dataset")), "directories": draw(folders(spec))}
+                for name in names
+            ]
+        }
+    return dataset | draw(_some({"missing_caption": st.sampled_from(("skip", "empty", "error"))}))
+
+
+@st.composite
 def datasets(draw: st.DrawFn, spec: ModelSpec) -> dict[str, Any]:
+    if draw(_seldom):
+        return draw(datasets_in_place(spec))
     kinds = [kind for kind in ("images", "videos") if getattr(spec.media, kind)]
     chosen = draw(st.sampled_from([*kinds, "precaptioned", *(["both"] if len(kinds) == 2 else [])]))
     used = {"both": kinds, "precaptioned": [draw(st.sampled_from(kinds))]}.get(chosen, [chosen])

@@ -183,9 +183,15 @@ def test_evaluation_set_gets_the_same_top_level_settings_and_its_own_directories
 
 
 def test_settings_of_directories_are_not_taken_over_to_the_evaluation_set() -> None:
-    made = config({("dataset", "resolutions"): [512], ("dataset", "directory", 0, "num_repeats"): 3})
+    made = config(
+        {
+            ("dataset", "resolutions"): [512],
+            ("dataset", "directory", 0, "num_repeats"): 3,
+            ("eval", "directory", 0, "path"): "/e",
+        }
+    )
 
-    assert [a.key for a in eval_settings(made.settings)] == [("eval", "resolutions")]
+    assert [a.key for a in eval_settings(made.settings, [])] == [("eval", "resolutions")]
 
 
 def test_settings_that_take_the_place_of_others_are_read_from_schemas_and_specs() -> None:

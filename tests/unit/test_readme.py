@@ -187,8 +187,11 @@ def test_trainer_commit_is_the_one_of_the_schemas() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", README.read_text("utf-8")):
-        assert target.startswith("https://") or (README.parent / target).exists()
+    text = README.read_text("utf-8")
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    sections = {"#" + re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert target.startswith("https://") or target in sections or (README.parent / target).exists()
 
 
 def test_numbers_of_models_are_true() -> None:

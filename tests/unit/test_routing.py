@@ -14,7 +14,9 @@ from tests.unit.jobs import naming_of, places
 
 
 def route(training: object, model: str = "flux", *, directories: int = 1, layer: Layer = "job") -> Routed:
-    return Router(naming_of(model), directories).route(layer, "job.json", ("training",), training)
+    return Router(naming_of(model), lambda scope, name: key_paths(scope, name, directories)).route(
+        layer, "job.json", ("training",), training
+    )
 
 
 def values(routed: Routed) -> dict[KeyPath, Any]:
