@@ -42,15 +42,28 @@ def render(job: str, out: str | None, comments: bool, form: str, **options: Any)
 
 
 @cli.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=files)
+@click.argument("jobs", nargs=-1, metavar="JOB...", shell_complete=files)
 @click.option("--strict", is_flag=True, help="Warnings are findings too.")
+@click.option("--toml", metavar="FILE", shell_complete=files, help="Check the trainer's own training file.")
+@click.option("--dataset", metavar="FILE", shell_complete=files, help="Its dataset file; else looked for.")
+@click.option("--eval", "evals", multiple=True, metavar="NAME=FILE", help="The dataset file of an evaluation set.")
+@click.option("--model", metavar="NAME", shell_complete=model_names, help="The model that --toml is for.")
 @format_option("text", "json", "github")
 @job_options
-def check(jobs: tuple[str, ...], strict: bool, form: str, **options: Any) -> int:
-    """Tell every mistake in the jobs, with its place and remedy."""
-    from dpcompile.commands.check import run
+def check(jobs: tuple[str, ...], strict: bool, toml: str | None, form: str, **options: Any) -> int:
+    """Tell every mistake in the jobs, or in the trainer's own files, with its place and remedy."""
+    from dpcompile.commands.check import run, run_toml
 
-    return run(jobs, common_of(options), form=form, strict=strict)
+    own = {name: options[name] for name in ("dataset", "evals", "model")}
+    if bool(jobs) == (toml is not None) or (toml is None and any(own.values())):
+        raise click.UsageError("Name jobs, or a training file with --toml; --dataset, --eval and --model go with it.")
+    if toml is None:
+        return run(jobs, common_of(options), form=form, strict=strict)
+    if options["sets"] or options["preset"] or options["job_id"]:
+        raise click.UsageError("--set, --preset and --job-id are for jobs.")
+    from dpcompile.commands.checktoml import findings
+
+    return run_toml(toml, findings(toml, common=common_of(options), **own), form=form, strict=strict)
 
 
 @cli.command()
@@ -141,6 +154,36 @@ def inspect(job: str | None, toml: str | None, train: str | None, form: str, htm
         own = TomlFiles(dataset=toml, train=train, model=options["model"], gpus=options["gpus"])
     sources = Sources(**{name: options[name] for name in ("images", "videos", "eval_images", "eval_videos", "at")})
     return run(job, own, common_of(options), sources, form=form, html=html)
+
+
+@cli.command("import")
+@click.argument("sources", nargs=-1, required=True, metavar="TRAIN.toml|DIR...", shell_complete=files)
+@click.option("--dataset", metavar="FILE", shell_complete=files, help="Its dataset file; else looked for.")
+@click.option("--eval", "evals", multiple=True, metavar="NAME=FILE", help="The dataset file of an evaluation set.")
+@click.option("--model", metavar="NAME", shell_complete=model_names, help="The model; else the closest one.")
+@click.option("-o", "--out", metavar="PATH", help="Write the job into this file; the jobs of folders into this folder.")
+@click.option("--keep-unread", is_flag=True, help="Pass through what the trainer never reads: for forks of it.")
+@click.option("--volume", metavar="PATH", envvar="NETWORK_VOLUME", help="Root of the volume the job runs on.")
+@format_option("text", "json")
+@specs_option
+def import_(sources: tuple[str, ...], dataset: str | None, evals: tuple[str, ...], form: str, **options: Any) -> int:
+    """Turn the trainer's own TOML files into jobs, and tell what was wrong with them."""
+    from dpcompile.commands.import_ import Given, run
+
+    own = {name: options[name] for name in ("model", "out", "keep_unread")}
+    return run(sources, common_of(options), Given(dataset=dataset, evals=evals, form=form, **own))
+
+
+@cli.command()
+@click.argument("first", shell_complete=files)
+@click.argument("second", shell_complete=files)
+@format_option("text", "json")
+@job_options
+def diff(first: str, second: str, form: str, **options: Any) -> int:
+    """Tell what differs in what two jobs, plans or training TOMLs train. Ends with 1 when something does."""
+    from dpcompile.commands.diff import run
+
+    return run(first, second, common_of(options), form=form)
 
 
 @cli.command()

@@ -34,6 +34,12 @@ _DOCUMENTS = {
     111: "the top level is not an object",
     112: "a value that JSON does not have",
     113: "a file cannot be written",
+    114: "the TOML is broken",
+    115: "a quote that is not closed",
+    116: "a list that is not closed",
+    117: "two settings on one line",
+    118: "TOML that the trainer does not read as it is written",
+    119: "a key or a table stands twice in the TOML",
 }
 _JOB = {
     201: "unknown field in the job",

@@ -134,7 +134,7 @@ def _compile(
         return CompileResult(diagnostics=(*found, *_training_only(job, spec, catalogue, usable)))
     trainings = catalogue.trainings(spec)
     assembled = {
-        name: assemble(job, _naming(part, catalogue), usable, data, Part(name=name, names=_names(trainings)))
+        name: assemble(job, naming_of(part, catalogue), usable, data, Part(name=name, names=_names(trainings)))
         for name, part in trainings.items()
     }
     facts = {name: _facts(job, part, catalogue, assembled[name], data) for name, part in trainings.items()}
@@ -164,10 +164,11 @@ def _content(job: JobInput, data: Sequence[DataFolder]) -> dict[str, Any]:
 def _training_only(job: JobInput, spec: ModelSpec, catalogue: Catalogue, folders: Folders) -> tuple[Diagnostic, ...]:
     """The findings in `training` of a job whose other parts are not well-formed."""
     plain = replace(job, value={k: v for k, v in job.value.items() if k in ("training", "model_type")})
-    return assemble(plain, _naming(spec, catalogue), folders, ()).diagnostics
+    return assemble(plain, naming_of(spec, catalogue), folders, ()).diagnostics
 
 
-def _naming(spec: ModelSpec, catalogue: Catalogue) -> Naming:
+def naming_of(spec: ModelSpec, catalogue: Catalogue) -> Naming:
+    """All names that a job for this model could mean."""
     return Naming(
         spec=spec,
         trainer=catalogue.trainer,

@@ -53,7 +53,7 @@ class Document:
 
 def parse_json(data: bytes | str, *, file: str) -> Parsed:
     """The Document of a JSON text, or every reason why there is none: DPC102 to DPC111. Raises nothing."""
-    text, fault = _text(data, MAX_BYTES, _JOB_TOP)
+    text, fault = decoded(data, MAX_BYTES, _JOB_TOP)
     if fault:
         return None, (fault.diagnostic(text, file),)
     value, faults = read_json(text, max_depth=MAX_DEPTH)
@@ -65,7 +65,7 @@ def parse_yaml(data: bytes | str, *, file: str) -> Parsed:
 
     Else every reason why there is none: DPC102, DPC103, DPC107 to DPC111, DPC301, DPC307. Raises nothing.
     """
-    text, fault = _text(data, MAX_SPEC_BYTES, _SPEC_TOP)
+    text, fault = decoded(data, MAX_SPEC_BYTES, _SPEC_TOP)
     if fault:
         return None, (fault.diagnostic(text, file),)
     documents, faults = read_yaml(text, max_depth=MAX_DEPTH)
@@ -108,7 +108,7 @@ def _empty(message: str, hint: str) -> Fault:
     return Fault(code="DPC103", offset=None, message=message, hint=hint)
 
 
-def _text(data: bytes | str, limit: int, top: str) -> tuple[str, Fault | None]:
+def decoded(data: bytes | str, limit: int, top: str) -> tuple[str, Fault | None]:
     """The text of a file, without its byte order mark; with a fault, the text as far as it is one."""
     size = _size(data, limit)
     if size > limit:

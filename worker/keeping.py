@@ -75,5 +75,6 @@ def _still_there(step: Step, there: Mapping[str, bool]) -> bool:
     place = step.args.get(_MAKES[step.kind]) if step.kind in _MAKES else None
     if isinstance(place, str):
         return Path(place).exists()
-    # An inspection of folders that nobody fetched has seen what may have changed since.
-    return bool(step.needs) and all(there[need] for need in step.needs)
+    if any(folder["media"] is None for folder in step.args.get("folders", ())):
+        return False  # what lies in folders that nobody fetched may have changed since
+    return all(there[need] for need in step.needs)

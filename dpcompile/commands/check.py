@@ -20,12 +20,27 @@ def run(jobs: Sequence[str], common: Common, *, form: str, strict: bool) -> int:
         diagnostics = compile_file(job, common, catalogue).diagnostics
         found += [d for d in diagnostics if d not in found]
         if form == "text":
-            click.echo(as_text(diagnostics) if diagnostics else f"{printable(shown_name(job))}: ok")
+            _print(job, diagnostics)
+    return _end(found, len(jobs), "job", form=form, strict=strict)
+
+
+def run_toml(train: str, diagnostics: Sequence[Diagnostic], *, form: str, strict: bool) -> int:
+    """Tells what was found in the trainer's own files."""
+    if form == "text":
+        _print(train, diagnostics)
+    return _end(diagnostics, 1, "training", form=form, strict=strict)
+
+
+def _print(name: str, diagnostics: Sequence[Diagnostic]) -> None:
+    click.echo(as_text(diagnostics) if diagnostics else f"{printable(shown_name(name))}: ok")
+
+
+def _end(found: Sequence[Diagnostic], count: int, what: str, *, form: str, strict: bool) -> int:
     if form == "json":
         click.echo(as_json([to_json(d) for d in found]))
     elif form == "github" and found:
         click.echo(as_github(found))
     elif form == "text":
-        click.echo(f"{summary(found)} in {len(jobs)} job{'s' if len(jobs) != 1 else ''}", err=True)
+        click.echo(f"{summary(found)} in {count} {what}{'s' if count != 1 else ''}", err=True)
     stopping = ("error", "warning") if strict else ("error",)
     return FINDINGS if any(d.severity in stopping for d in found) else OK

@@ -62,5 +62,6 @@ def _write_all(texts: Mapping[str, str], folder: Path) -> None:
         for name in texts:
             (Path(aside) / name).replace(folder / name)
     # What an earlier job left here would be taken for this one's.
-    for stale in {"eval.toml"} - texts.keys():
-        (folder / stale).unlink(missing_ok=True)
+    for stale in (folder / "eval.toml", *folder.glob("eval.[0-9]*.toml")):
+        if stale.name not in texts:
+            stale.unlink(missing_ok=True)

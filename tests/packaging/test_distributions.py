@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.packaging
 
-REQUIREMENTS = ["click", "jinja2", "jsonschema", "pyyaml"]
+REQUIREMENTS = ["click", "jinja2", "jsonschema", "pyyaml", "toml==0.10.2"]
 SHIPPED_AS = {
     "dpcompile": "dpcompile",
     "templates": "dpcompile/_data/templates",

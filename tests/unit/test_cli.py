@@ -54,7 +54,7 @@ def test_1_says_that_something_was_found(bad: Path) -> None:
     ("arguments", "told"),
     [
         (["frobnicate"], "No such command 'frobnicate'"),
-        (["check"], "Missing argument 'JOB...'"),
+        (["check"], "Name jobs, or a training file with --toml"),
         (["check", "job.json", "--frobnicate"], "No such option '--frobnicate'"),
         (["check", "job.json", "--format", "xml"], "'xml' is not one of 'text', 'json', 'github'"),
         (["plan", "a.json", "b.json"], "unexpected extra argument"),

@@ -139,7 +139,7 @@ def session(shell: Shell, shown: str) -> str:
 def test_every_block_is_looked_at() -> None:
     """A block in a language that nothing checks would be shown untested."""
     for block in blocks(README.read_text("utf-8")):
-        assert block.language in ("console", "sh", "json", "yaml", "python", "text")
+        assert block.language in ("console", "sh", "json", "yaml", "python", "text", "toml")
         if block.language in ("json", "yaml", "python"):
             assert block.name is not None, block.text
         if block.language == "console":

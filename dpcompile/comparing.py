@@ -1,0 +1,191 @@
+"""What two trainings have in common, whatever files they come from and however those are written."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dpcompile.catalogue import Catalogue
+from dpcompile.importing.choosing import candidates
+from dpcompile.importing.importer import import_files
+from dpcompile.importing.written import EVALS, Files
+from dpcompile.keypath import KeyPath, dotted
+from dpcompile.plan import Plan, Step
+from dpcompile.secrecy import WANDB_KEY
+from dpcompile.trainer import Field, Scope, TrainerKeys
+from dpcompile.values import identical, settled
+
+_OWN = (("output_dir",), ("dataset",), (EVALS,), ("monitoring", WANDB_KEY))
+"""Keys of a training file that do not change what is trained."""
+
+_TABLES: tuple[Scope, ...] = ("model", "adapter", "optimizer", "monitoring")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """All that decides what is trained: its value by its key, and the trainer's defaults for keys that are not set."""
+
+    values: Mapping[KeyPath, Any]
+    defaults: Mapping[KeyPath, Any]
+    steps: Mapping[KeyPath, Any] | None
+    """What a plan does beside its files; None for files alone."""
+
+    def get(self, key: KeyPath) -> Any:
+        return self.values.get(key, self.defaults.get(key))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One key that differs; None on the side that does not have it."""
+
+    key: str
+    first: Any
+    second: Any
+    first_is_default: bool
+    second_is_default: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form (contract): `{"key", "first", "second"}`."""
+        return {"key": self.key, "first": self.first, "second": self.second}
+
+
+def differences(first: Side, second: Side) -> Iterator[Difference]:
+    """Every key whose value differs, in the order of the first side."""
+    both = first.steps is not None and second.steps is not None
+    for key in dict.fromkeys((*(first.steps or ()), *(second.steps or ()))) if both else ():
+        one, other = (first.steps or {}).get(key), (second.steps or {}).get(key)
+        if one != other:
+            yield Difference(key=dotted(key), first=one, second=other, first_is_default=False, second_is_default=False)
+    for key in dict.fromkeys((*first.values, *second.values)):
+        one, other = first.get(key), second.get(key)
+        if not identical(_decimal(one), _decimal(other)):
+            yield Difference(
+                key=dotted(key),
+                first=one,
+                second=other,
+                first_is_default=key not in first.values,
+                second_is_default=key not in second.values,
+            )
+
+
+def _decimal(value: Any) -> Any:
+    """A value in which 1 and 1.0 are the same, as they are to the trainer where both may stand."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value) if abs(value) < _EXACT else value
+    return [_decimal(item) for item in value] if isinstance(value, list) else value
+
+
+_EXACT = 2**53
+
+
+def of_files(files: Files, catalogue: Catalogue) -> Side:
+    """The trainer's own files, without what it does not read in them."""
+    trees: dict[str, Mapping[str, Any]] = {"train": files.train.value}
+    if files.dataset is not None:
+        trees["dataset"] = files.dataset.value
+    trees |= {f"eval.{each.name}": each.file.value for each in files.evals}
+    names = {f"eval.{n + 1}": f"eval.{each.name}" for n, each in enumerate(files.evals)}
+    entries = import_files(files, catalogue).entries
+    unread = {(names.get(str(e.key[0]), e.key[0]), *e.key[1:]) for e in entries if e.kind == "unread"}
+    return _side(trees, None, catalogue, unread)
+
+
+def of_plan(plan: Plan, catalogue: Catalogue) -> Side:
+    """A plan: its files, and what its steps do with the data."""
+    texts = {file.path: tomllib.loads(file.text) for file in plan.files}
+    trees: dict[str, Mapping[str, Any]] = {}
+    names: dict[str, str] = {}
+    for file in plan.files:
+        stem = file.name.removesuffix(".toml")
+        if stem.partition(".")[0] == "train":
+            trees[stem] = texts[file.path]
+            names |= {each["config"]: f"eval.{each['name']}" for each in texts[file.path].get(EVALS, ())}
+    for file in plan.files:
+        stem = file.name.removesuffix(".toml")
+        if stem not in trees:
+            trees[names.get(file.path, stem)] = texts[file.path]
+    return _side({name: _moved(tree, plan) for name, tree in trees.items()}, dict(_of_steps(plan)), catalogue, set())
+
+
+def _moved(node: Any, plan: Plan) -> Any:
+    """Paths without the volume, and folders of data without their names: both are only places."""
+    if isinstance(node, dict):
+        return {key: _moved(value, plan) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_moved(value, plan) for value in node]
+    work = plan.folders["work"]
+    if isinstance(node, str) and node.startswith(f"{work}/datasets/"):
+        return "(fetched)"
+    return node.removeprefix(f"{work}/") if isinstance(node, str) else node
+
+
+def _of_steps(plan: Plan) -> Iterator[tuple[KeyPath, Any]]:
+    for step in plan.steps:
+        for name in _TRAINED.get(step.kind, ()):
+            value = step.args.get(name)
+            if value not in (None, {}, []):
+                yield (step.id, name), value
+        if step.kind == "inspect":
+            yield from _split(step)
+
+
+_TRAINED = {
+    "fetch": ("source", "media"),
+    "caption": ("captioner", "settings", "overwrite", "trigger_word"),
+    "download": ("repo", "revision", "file"),
+    "train": ("num_gpus", "hosts", "time_limit_minutes"),
+}
+"""Arguments of steps that change what is trained."""
+
+
+def _split(step: Step) -> Iterator[tuple[KeyPath, Any]]:
+    for each in step.args["split"]:
+        yield (step.id, "fraction"), each["fraction"]
+
+
+def _side(
+    trees: Mapping[str, Mapping[str, Any]],
+    steps: Mapping[KeyPath, Any] | None,
+    catalogue: Catalogue,
+    unread: set[KeyPath],
+) -> Side:
+    values: dict[KeyPath, Any] = {}
+    defaults: dict[KeyPath, Any] = {}
+    for name, tree in trees.items():
+        model = tree.get("model")
+        kind = model.get("type") if isinstance(model, Mapping) else None
+        for prefix, fields, table in _tables(name, tree, _model_fields(kind, catalogue), catalogue.trainer):
+            defaults |= {(*prefix, k): settled(f.schema["default"], {}) for k, f in fields.items() if _has_default(f)}
+            for key, value in table.items():
+                path = (*prefix, key)
+                table_of_file = len(path) == 2 and (isinstance(value, Mapping) or key == "directory")
+                if path[1:] not in _OWN and path not in unread and not table_of_file:
+                    values[path] = settled(value, {})
+    return Side(values=values, defaults=defaults, steps=steps)
+
+
+def _has_default(field: Field) -> bool:
+    return field.schema.get("default") is not None
+
+
+def _model_fields(kind: object, catalogue: Catalogue) -> Mapping[str, Field]:
+    specs = candidates(kind, catalogue)
+    return specs[0].fields if specs else catalogue.trainer.scopes["model"]
+
+
+def _tables(
+    name: str, tree: Mapping[str, Any], model: Mapping[str, Field], trainer: TrainerKeys
+) -> Iterator[tuple[KeyPath, Mapping[str, Field], Mapping[str, Any]]]:
+    scopes = {**trainer.scopes, "model": model}
+    train = name.partition(".")[0] == "train"
+    yield (name,), scopes["root" if train else "dataset"], tree
+    for scope in _TABLES if train else ():
+        table = tree.get(scope)
+        if isinstance(table, Mapping):
+            yield (name, scope), scopes[scope], table
+    rows = tree.get("directory", ()) if not train else ()
+    for n, row in enumerate(rows if isinstance(rows, list) else ()):
+        # A key that a directory does not have is that of the whole file, so it has no default here.
+        yield (name, "directory", n), {}, row if isinstance(row, Mapping) else {}

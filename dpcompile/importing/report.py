@@ -1,0 +1,179 @@
+"""What became of the trainer's files, entry by entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dpcompile.codes import CODES
+from dpcompile.diagnostics import Diagnostic, Severity
+from dpcompile.importing.written import Files
+from dpcompile.keypath import KeyPath, pointer
+from dpcompile.misnamed import Naming
+from dpcompile.spec import ModelSpec
+from dpcompile.trainer import Field
+from dpcompile.trainings import PARTS
+
+Kind = Literal["crash", "late", "unread", "inert", "changed", "kept"]
+KINDS: tuple[Kind, ...] = ("crash", "late", "unread", "inert", "changed", "kept")
+"""In the order of reports: what stops the trainer at once, what stops it later, what it never reads, what has no
+effect, what the job says otherwise, what it says as it was."""
+
+_CRASHES = frozenset({"DPC401", "DPC404", "DPC421", "DPC224"})
+"""Mistakes that the trainer finds before it reads the dataset (train.py:91-150)."""
+
+_UNREAD = frozenset({"DPC208", "DPC210", "DPC211", "DPC214", "DPC218"})
+_INERT = frozenset(
+    {"DPC227", "DPC405", "DPC407", "DPC428", "DPC431", "DPC432", "DPC433", "DPC439", "DPC450", "DPC459", "DPC418"}
+)
+_WHEN = {
+    "startup": "at once",
+    "dataset_init": "when it reads the dataset",
+    "model_init": "when it opens the model",
+    "cache": "while it encodes the data",
+    "post_cache": "after it has encoded the data",
+    "post_load": "after it has encoded the data and loaded the model",
+    "first_step": "at the first step",
+    "epoch_end": "at the end of an epoch",
+}
+_AT_ONCE = ("startup",)
+_FIRST_CHECK = "DPC401"
+"""Codes before it are about single values, whose keys say where the trainer reads them."""
+
+# Findings that speak of the job in their remedy, in words of the files.
+_HINTS = {
+    "DPC428": "Name an evaluation set in eval_datasets, or take it out.",
+    "DPC219": "Add a [[directory]] with the path of a folder.",
+    "DPC449": "Start the trainer with --trust_cache after the first run.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing to say of one key of the rendered files.
+
+    `file` and `line` are those of the key in the trainer's files. `told` is the finding there; there is none
+    where nothing is to be mended.
+    """
+
+    kind: Kind
+    key: KeyPath
+    shown: str
+    message: str
+    hint: str
+    file: str
+    line: int | None
+    told: Diagnostic | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of reports (contract), with the place in the file where it has one."""
+        return {
+            "kind": self.kind,
+            "key": self.shown,
+            "message": self.message,
+            "hint": self.hint,
+            "code": self.told.code if self.told else None,
+            "file": self.file,
+            "line": self.line,
+        }
+
+
+def entry(
+    files: Files,
+    kind: Kind,
+    key: KeyPath,
+    message: str,
+    hint: str = "",
+    *,
+    code: str = "",
+    severity: Severity | None = None,
+) -> Entry:
+    """An entry for a key of the rendered files; with a code it is a finding at the place of the key."""
+    file = files.parts().get(str(key[0]), files.train)
+    line, column = file.place(key[1:])
+    told = None
+    if code:
+        told = Diagnostic(
+            code=code,
+            severity=severity or CODES[code].severity,
+            path=pointer(key[1:]),
+            message=message,
+            hint=hint,
+            file=file.file,
+            line=line,
+            column=column,
+        )
+    shown = files.shown(key)
+    return Entry(kind=kind, key=key, shown=shown, message=message, hint=hint, file=file.file, line=line, told=told)
+
+
+def of_job(found: Diagnostic, files: Files, naming: Naming) -> Entry | None:
+    """What a finding in the imported job says of the files it came from; None for a note about the job alone."""
+    if found.severity == "info" or found.code == "DPC216":
+        return None
+    key = _key_of(found.path)
+    message, hint = found.message, _HINTS.get(found.code, found.hint)
+    kind = _kind(found, _field(key, naming))
+    if kind in ("crash", "late") and found.code < _FIRST_CHECK:
+        message = f"{message}; the trainer would stop {_when(_field(key, naming))}"
+    return entry(files, kind, key, message, hint, code=found.code, severity=found.severity)
+
+
+def _kind(found: Diagnostic, field: Field | None) -> Kind:
+    if found.code in _UNREAD:
+        return "late" if found.path.startswith("/training/optimizer/") else "unread"
+    if found.code in _INERT:
+        return "inert"
+    if found.severity == "warning":
+        return "kept"
+    if found.code < _FIRST_CHECK:
+        return "crash" if field is None or _fails_at(field) in _AT_ONCE else "late"
+    return "crash" if found.code in _CRASHES else "late"
+
+
+def _fails_at(field: Field | None) -> str:
+    return str(field.schema.get("x-fails-at", "post_load")) if field is not None else "startup"
+
+
+def _when(field: Field | None) -> str:
+    return _WHEN.get(_fails_at(field), "later")
+
+
+def missing(files: Files, key: KeyPath, spec: ModelSpec, field: Field, rendered: Any) -> Entry:
+    """A key that the trainer cannot do without, and the files have not."""
+    message = f"{key[-1]} is missing: the trainer would stop {_when(field)}"
+    hint = f"The job has the {rendered!r} of {spec.title}." if rendered is not None else "Add it."
+    kind: Kind = "crash" if _fails_at(field) in _AT_ONCE else "late"
+    return entry(files, kind, key, message, hint, code="DPC202")
+
+
+def _field(key: KeyPath, naming: Naming) -> Field | None:
+    name = str(key[1]) if len(key) > 2 else "root" if key[0] == "train" else "dataset"
+    return next((fields.get(str(key[-1])) for scope, fields in naming.scopes.items() if scope == name), None)
+
+
+def _key_of(path: str) -> KeyPath:
+    """The key of the rendered files that a place in an imported job sets; see `fitting.place`."""
+    steps: list[str | int] = [int(s) if s.isdigit() else s for s in path.split("/")[1:]]
+    match steps:
+        case ["training", "dataset" | "directory" as scope, *rest]:
+            return ("dataset", "directory", 0, *rest) if scope == "directory" else ("dataset", *rest[:1])
+        case ["training", "model" | "adapter" | "optimizer" | "monitoring" as table, *rest]:
+            return ("train", table, *rest[:1])
+        case ["training", str(name), *_] if name != PARTS:
+            return ("train", name)
+        case ["dataset", "missing_caption", *_]:
+            return ("dataset", "skip_empty_caption")
+        case ["dataset", "directories", int(row), str(name), *_]:
+            return ("dataset", "directory", row, name)
+        case ["dataset", "eval", "sets", int(n), "directories", int(row), str(name), *_]:
+            return (f"eval.{n + 1}", "directory", row, name)
+        case ["dataset", "eval", "sets", int(n), str(name), *_]:
+            return (f"eval.{n + 1}", name)
+        case ["dataset", "eval", *_]:
+            return ("train", "eval_datasets")
+        case ["dataset", *_]:
+            return ("dataset", "directory")
+        case ["model_type", *_]:
+            return ("train", "model", "type")
+    return ("train",)
