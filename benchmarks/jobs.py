@@ -22,7 +22,8 @@ def jobs(catalogue: Catalogue) -> dict[str, str]:
                 "epochs": 40,
                 "learning_rate": 1e-4,
                 "lora_rank": 16,
-                "resolution": [512],
+                # A model that takes a few sizes only has no resolution to set.
+                **({"resolution": [512]} if spec.media.size_buckets is None else {}),
                 "optimizer": {"weight_decay": 0.001},
             },
             "output": {
