@@ -19,6 +19,7 @@ from dpcompile.keypath import KeyPath
 from dpcompile.layers import (
     DERIVED,
     derived_assignments,
+    directory_count,
     eval_settings,
     excluded_keys,
     job_field_assignments,
@@ -107,7 +108,7 @@ def assemble(
     """The resolved config of one training of a job, from the weakest layer to the strongest."""
     spec, trainer = naming.spec, naming.trainer
     # Without usable data, which is told elsewhere, `[[directory]]` is still looked at, as if there were one.
-    directories = max(1, sum(1 for folder in data if folder.role == "train"), len(trained_in_place(job)))
+    directories = max(1, directory_count(job, data))
     evaluated = any(folder.role == "eval" for folder in data) or bool(eval_sets(job))
     settings = own_settings(job, spec)
     routed = route_training(job, naming, directories, part)

@@ -14,13 +14,11 @@ from dpcompile.importing.written import EVALS, Files
 from dpcompile.keypath import KeyPath, dotted
 from dpcompile.plan import Plan, Step
 from dpcompile.secrecy import WANDB_KEY
-from dpcompile.trainer import Field, Scope, TrainerKeys
-from dpcompile.values import identical, settled
+from dpcompile.trainer import TRAIN_TABLES, Field
+from dpcompile.values import identical, in_decimals, settled
 
 _OWN = (("output_dir",), ("dataset",), (EVALS,), ("monitoring", WANDB_KEY))
 """Keys of a training file that do not change what is trained."""
-
-_TABLES: tuple[Scope, ...] = ("model", "adapter", "optimizer", "monitoring")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +58,7 @@ def differences(first: Side, second: Side) -> Iterator[Difference]:
             yield Difference(key=dotted(key), first=one, second=other, first_is_default=False, second_is_default=False)
     for key in dict.fromkeys((*first.values, *second.values)):
         one, other = first.get(key), second.get(key)
-        if not identical(_decimal(one), _decimal(other)):
+        if not identical(in_decimals(one), in_decimals(other)):
             yield Difference(
                 key=dotted(key),
                 first=one,
@@ -68,16 +66,6 @@ def differences(first: Side, second: Side) -> Iterator[Difference]:
                 first_is_default=key not in first.values,
                 second_is_default=key not in second.values,
             )
-
-
-def _decimal(value: Any) -> Any:
-    """A value in which 1 and 1.0 are the same, as they are to the trainer where both may stand."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value) if abs(value) < _EXACT else value
-    return [_decimal(item) for item in value] if isinstance(value, list) else value
-
-
-_EXACT = 2**53
 
 
 def of_files(files: Files, catalogue: Catalogue) -> Side:
@@ -154,9 +142,7 @@ def _side(
     values: dict[KeyPath, Any] = {}
     defaults: dict[KeyPath, Any] = {}
     for name, tree in trees.items():
-        model = tree.get("model")
-        kind = model.get("type") if isinstance(model, Mapping) else None
-        for prefix, fields, table in _tables(name, tree, _model_fields(kind, catalogue), catalogue.trainer):
+        for prefix, fields, table in _tables(name, tree, catalogue):
             defaults |= {(*prefix, k): settled(f.schema["default"], {}) for k, f in fields.items() if _has_default(f)}
             for key, value in table.items():
                 path = (*prefix, key)
@@ -170,22 +156,27 @@ def _has_default(field: Field) -> bool:
     return field.schema.get("default") is not None
 
 
-def _model_fields(kind: object, catalogue: Catalogue) -> Mapping[str, Field]:
-    specs = candidates(kind, catalogue)
+def _model_fields(tree: Mapping[str, Any], catalogue: Catalogue) -> Mapping[str, Field]:
+    model = tree.get("model")
+    specs = candidates(model.get("type") if isinstance(model, Mapping) else None, catalogue)
     return specs[0].fields if specs else catalogue.trainer.scopes["model"]
 
 
 def _tables(
-    name: str, tree: Mapping[str, Any], model: Mapping[str, Field], trainer: TrainerKeys
+    name: str, tree: Mapping[str, Any], catalogue: Catalogue
 ) -> Iterator[tuple[KeyPath, Mapping[str, Field], Mapping[str, Any]]]:
-    scopes = {**trainer.scopes, "model": model}
-    train = name.partition(".")[0] == "train"
-    yield (name,), scopes["root" if train else "dataset"], tree
-    for scope in _TABLES if train else ():
-        table = tree.get(scope)
-        if isinstance(table, Mapping):
-            yield (name, scope), scopes[scope], table
-    rows = tree.get("directory", ()) if not train else ()
+    """The tables of a file: their keys' beginning, what the trainer knows of their keys, and what they say."""
+    scopes = catalogue.trainer.scopes
+    if name.partition(".")[0] == "train":
+        yield (name,), scopes["root"], tree
+        scopes = {**scopes, "model": _model_fields(tree, catalogue)}
+        for scope in TRAIN_TABLES:
+            table = tree.get(scope)
+            if isinstance(table, Mapping):
+                yield (name, scope), scopes[scope], table
+        return
+    yield (name,), scopes["dataset"], tree
+    rows = tree.get("directory", ())
     for n, row in enumerate(rows if isinstance(rows, list) else ()):
         # A key that a directory does not have is that of the whole file, so it has no default here.
         yield (name, "directory", n), {}, row if isinstance(row, Mapping) else {}

@@ -136,6 +136,11 @@ def _from_job(job: JobInput, spec: ModelSpec, path: tuple[str, str], key: KeyPat
     return Assignment(key=key, value=value, origin=Origin(layer=layer, file=file, pointer=where))
 
 
+def directory_count(job: JobInput, data: Sequence[DataFolder]) -> int:
+    """How many folders are trained: those that are fetched, or those that stay where they are."""
+    return max(sum(1 for folder in data if folder.role == "train"), len(trained_in_place(job)))
+
+
 DERIVED = Origin(layer="derived", file=None, pointer="")
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.keypath import KeyPath
 from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec, within
-from dpcompile.trainer import SCOPES, Field, Scope, TrainerKeys
+from dpcompile.trainer import SCOPES, Field, Scope, TrainerKeys, scope_of
 from dpcompile.wording import listing, quote
 
 PASSTHROUGH_REMEDY = "If a newer trainer reads it, send it with passthrough."
@@ -30,6 +31,10 @@ class Naming:
     @property
     def scopes(self) -> Mapping[Scope, Mapping[str, Field]]:
         return {**self.trainer.scopes, "model": self.spec.fields}
+
+    def field(self, key: KeyPath) -> Field | None:
+        """What is known of a key of the rendered files."""
+        return self.scopes[scope_of(key)].get(str(key[-1]))
 
     def known_names(self) -> set[str]:
         names = {n for scope in SCOPES for n, f in self.scopes[scope].items() if not f.owned and not f.dead}

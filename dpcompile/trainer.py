@@ -9,12 +9,16 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
+from dpcompile.keypath import KeyPath
 from dpcompile.resources import DataDirs
 from dpcompile.schema import inlined, strict_validator
 
 Scope = Literal["root", "model", "adapter", "optimizer", "monitoring", "dataset", "directory"]
 SCOPES: tuple[Scope, ...] = ("root", "model", "adapter", "optimizer", "monitoring", "dataset", "directory")
 """What the trainer reads: the top and four tables of train.toml, the top and `[[directory]]` of dataset.toml."""
+
+TRAIN_TABLES: tuple[Scope, ...] = ("model", "adapter", "optimizer", "monitoring")
+"""The tables of train.toml."""
 
 CONSUMED_ARGUMENTS = frozenset({"type", "gradient_release", "beta2_half_life"})
 """Keys of `[optimizer]` that the trainer takes out before it calls the class (train.py:658-666)."""
@@ -110,6 +114,12 @@ class TrainerKeys:
         return name in self.definitions["optimizer_arguments"]
 
 
+def scope_of(key: KeyPath) -> Scope:
+    """The table that a key of the rendered files stands in; the top of its file for a table that is not known."""
+    top: Scope = "root" if key[0] == "train" else "dataset"
+    return next((scope for scope in SCOPES if len(key) > 2 and scope == key[1]), top)
+
+
 def make_field(name: str, scope: Scope, schema: Mapping[str, Any], *, required: bool) -> Field:
     """A field from the JSON Schema of its value."""
     pure = {k: v for k, v in schema.items() if k not in _ANNOTATIONS and not k.startswith("x-")}
@@ -145,9 +155,8 @@ def load_trainer(dirs: DataDirs) -> TrainerKeys:
     """The trainer's keys from `schemas/diffusion_pipe.{train,dataset}.schema.json`."""
     train = json.loads((dirs.schemas / "diffusion_pipe.train.schema.json").read_text("utf-8"))
     dataset = json.loads((dirs.schemas / "diffusion_pipe.dataset.schema.json").read_text("utf-8"))
-    tables: tuple[Scope, ...] = ("model", "adapter", "optimizer", "monitoring")
-    scopes: dict[Scope, Mapping[str, Field]] = {"root": _fields("root", train, train["$defs"], skip=tables)}
-    for scope in tables:
+    scopes: dict[Scope, Mapping[str, Field]] = {"root": _fields("root", train, train["$defs"], skip=TRAIN_TABLES)}
+    for scope in TRAIN_TABLES:
         scopes[scope] = _fields(scope, train["$defs"][scope], train["$defs"])
     scopes["dataset"] = _fields("dataset", dataset, dataset["$defs"])
     scopes["directory"] = _fields("directory", dataset["$defs"]["directory"], dataset["$defs"])

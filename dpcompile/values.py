@@ -20,6 +20,13 @@ def identical(left: object, right: object) -> bool:
     return type(left) is type(right) and repr(left) == repr(right)
 
 
+def in_decimals(value: Any) -> Any:
+    """A value in which 1 and 1.0 are the same, as they are to the trainer where both may stand."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value) if abs(value) < _EXACT else value
+    return [in_decimals(item) for item in value] if isinstance(value, list) else value
+
+
 def is_number(value: object) -> bool:
     """Whether a value is a number, which true and false are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -12,10 +12,11 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.inplace import eval_sets, trained_in_place
 from dpcompile.job import JobInput
 from dpcompile.keypath import KeyPath, pointer
+from dpcompile.layers import directory_count
 from dpcompile.overrides import SET_FILE
 from dpcompile.resolve import ResolvedConfig, Setting
 from dpcompile.spec import ModelSpec
-from dpcompile.trainer import SCOPES, Field, Scope, TrainerKeys
+from dpcompile.trainer import Field, TrainerKeys, scope_of
 
 _KINDS: tuple[MediaKind, ...] = ("images", "videos")
 _LARGEST = 2**63
@@ -46,8 +47,7 @@ class Facts:
     @property
     def directories(self) -> int:
         """How many folders are trained."""
-        fetched = sum(1 for folder in self.data if folder.role == "train")
-        return max(fetched, len(trained_in_place(self.job)))
+        return directory_count(self.job, self.data)
 
     def in_each_directory(self) -> Iterator[Facts]:
         """The same facts for each `[[directory]]` whose settings may be its own."""
@@ -112,7 +112,7 @@ class Facts:
 
     def field(self, key: KeyPath) -> Field | None:
         """What is known about a key of the rendered files."""
-        scope = _scope(key)
+        scope = scope_of(key)
         fields = self.spec.fields if scope == "model" else self.trainer.scopes[scope]
         return fields.get(str(key[-1]))
 
@@ -189,7 +189,7 @@ class Facts:
 
         If no null did, at the place that set the key `otherwise`, else at the table or at `training`.
         """
-        scope, name = _scope(key), str(key[-1])
+        scope, name = scope_of(key), str(key[-1])
         for _layer, file, place, training in reversed(self.job.training_layers):
             for path in self._spellings(scope, name):
                 if _is_null(training, path):
@@ -218,12 +218,6 @@ class Facts:
     def there(self, path: tuple[str | int, ...]) -> bool:
         """Whether something stands at a place of the job, or of --set."""
         return self.job.said(path) or self.job.place(path)[0] == SET_FILE
-
-
-def _scope(key: KeyPath) -> Scope:
-    """The table that a key of the rendered files stands in."""
-    top: Scope = "root" if key[0] == "train" else "dataset"
-    return next((scope for scope in SCOPES if len(key) > 2 and scope == key[1]), top)
 
 
 def _firm(setting: Setting) -> bool:

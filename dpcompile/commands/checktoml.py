@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
-from dpcompile.commands.common import Common
+from dpcompile.commands.common import Common, model_of
 from dpcompile.commands.trainerfiles import read_files
 from dpcompile.diagnostics import Diagnostic
-from dpcompile.folders import DEFAULT_VOLUME
 from dpcompile.importing.importer import import_files
 
 
@@ -16,16 +13,12 @@ def findings(
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the files, each with its place in them."""
     catalogue = common.catalogue()
-    spec = None
-    if model is not None and (spec := catalogue.find(model)) is None:
-        message, hint = catalogue.unknown_model(model)
-        raise click.UsageError(f"{message}. {hint}")
+    spec = model_of(model, catalogue)
     read = read_files(train, dataset, evals)
     if read.files is None:
         return read.diagnostics
     own = read.files.train.file
-    volume = DEFAULT_VOLUME if common.volume is None else common.volume
-    imported = import_files(read.files, catalogue, model=spec, volume=volume)
+    imported = import_files(read.files, catalogue, model=spec, volume=common.volume_root)
     told = [each.told for each in imported.entries if each.told is not None]
     found = dict.fromkeys((*read.diagnostics, *told))
     return tuple(sorted(found, key=lambda d: (d.file != own, d.file or "", d.line or 0)))

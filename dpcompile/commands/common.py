@@ -19,6 +19,7 @@ from dpcompile.diagnostics import Diagnostic, has_errors
 from dpcompile.documents import MAX_BYTES
 from dpcompile.folders import DEFAULT_VOLUME
 from dpcompile.report import as_text
+from dpcompile.spec import ModelSpec
 
 OK, FINDINGS = 0, 1
 STDIN = "-"
@@ -35,11 +36,27 @@ class Common:
     volume: str | None = None
     job_id: str | None = None
 
+    @property
+    def volume_root(self) -> str:
+        """The root of the volume; the usual one where no option names it."""
+        return DEFAULT_VOLUME if self.volume is None else self.volume
+
     def catalogue(self) -> Catalogue:
         """The shipped specs and those of --specs; DPCOMPILE_SPECS holds more folders, as PATH does."""
         more = os.environ.get("DPCOMPILE_SPECS", "")
         folders = [*self.specs, *(part for part in more.split(os.pathsep) if part)]
         return Catalogue(folders=tuple(Path(f) for f in dict.fromkeys(folders)))
+
+
+def model_of(name: str | None, catalogue: Catalogue) -> ModelSpec | None:
+    """The model spec that an option names, None without one. Raises UsageError for a model that there is not."""
+    if name is None:
+        return None
+    spec = catalogue.find(name)
+    if spec is None:
+        message, hint = catalogue.unknown_model(name)
+        raise click.UsageError(f"{message}. {hint}")
+    return spec
 
 
 def read_file(name: str) -> bytes | Diagnostic:
@@ -86,7 +103,7 @@ def compile_data(
         catalogue=catalogue,
         preset=common.preset,
         sets=common.sets,
-        volume=DEFAULT_VOLUME if common.volume is None else common.volume,
+        volume=common.volume_root,
         job_id=common.job_id,
         comments=comments,
     )

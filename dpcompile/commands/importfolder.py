@@ -12,7 +12,8 @@ import click
 
 from dpcompile.catalogue import Catalogue
 from dpcompile.commands.common import FINDINGS, OK, read_file
-from dpcompile.commands.trainerfiles import Read, read_toml_file
+from dpcompile.commands.imported import to_json, write_job
+from dpcompile.commands.trainerfiles import Read, read_files, read_toml_file
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.documents import parse_json, parse_yaml
 from dpcompile.importing.importer import Imported
@@ -31,7 +32,6 @@ class _Row:
 
     file: str
     what: str
-    job: str = ""
     report: Mapping[str, Any] | None = None
     counts: Mapping[str, int] | None = None
     failed: bool = False
@@ -39,15 +39,16 @@ class _Row:
 
 def import_folder(
     sources: Sequence[str],
-    one: Callable[[str], tuple[Read, Imported | None]],
+    convert: Callable[[Read], Imported | None],
     out: str | None,
     form: str,
     catalogue: Catalogue,
 ) -> int:
     """Imports what is found; with `out` the jobs are written there, by the names of their files."""
     rows: list[_Row] = []
+    foreign = catalogue.foreign_keys()
     for root, file in _files(sources):
-        row = _import(file, root, one, out, catalogue.foreign_keys())
+        row = _import(file, root, convert, out, foreign)
         if row is not None:
             rows.append(row)
     if form == "json":
@@ -72,12 +73,10 @@ def _files(sources: Sequence[str]) -> Iterator[tuple[Path, Path]]:
 def _import(
     file: Path,
     root: Path,
-    one: Callable[[str], tuple[Read, Imported | None]],
+    convert: Callable[[Read], Imported | None],
     out: str | None,
     foreign: Mapping[str, Any],
 ) -> _Row | None:
-    from dpcompile.commands.import_ import to_json, write_job
-
     tree, broken = _tree(file)
     if broken:
         found = [{"kind": "crash", "key": "", "message": d.message, "hint": d.hint, "line": d.line} for d in broken]
@@ -88,7 +87,8 @@ def _import(
         return None  # some other file of the folder
     if what.kind != "train":
         return _Row(file=str(file), what=_words(what))
-    read, imported = one(str(file))
+    read = read_files(str(file), None, ())
+    imported = convert(read)
     report = to_json(read, imported)
     counts = Counter(each["kind"] for each in report["report"])
     if imported is None:
@@ -99,7 +99,6 @@ def _import(
     return _Row(
         file=str(file),
         what=imported.job["model_type"],
-        job=str(target or ""),
         report=report,
         counts=counts,
         failed=not written,

@@ -12,6 +12,7 @@ import click
 
 from dpcompile.catalogue import Catalogue
 from dpcompile.codes import finding
+from dpcompile.commands.common import model_of
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.examine import DatasetFile, TrainingFiles, ranks
 from dpcompile.inspection.media import ModelFacts
@@ -114,12 +115,9 @@ def _eval(number: int, entry: Any, train: str, catalogue: Catalogue) -> DatasetF
 
 
 def _facts(table: Mapping[str, Any], train: str, name: str | None, catalogue: Catalogue) -> ModelFacts:
-    if name is not None:
-        spec = catalogue.find(name)
-        if spec is None:
-            message, hint = catalogue.unknown_model(name)
-            raise click.UsageError(f"{message}. {hint}")
-        return _of_spec(spec)
+    named = model_of(name, catalogue)
+    if named is not None:
+        return _of_spec(named)
     model = table.get("model")
     kind = model.get("type") if isinstance(model, Mapping) else None
     specs = [spec for _name, spec, _ in catalogue.all() if spec is not None and spec.toml_type == kind]

@@ -33,14 +33,11 @@ def _last_parts(node: Any) -> set[str]:
     return {part for value in node for part in _last_parts(value)} if isinstance(node, list) else set()
 
 
-def fork_spec(model_type: str, model: Mapping[str, Any], base: SpecFile, trainer: TrainerKeys) -> ModelSpec:
-    """A spec for a model type that the trainer does not have: it takes whatever stands in the [model] table."""
-    value = fork_yaml(model_type, model, base)
-    return make_spec((base, SpecFile(file=f"{model_type}.yaml", name=model_type, value=value, text="")), trainer)
-
-
 def fork_yaml(model_type: str, model: Mapping[str, Any], base: SpecFile) -> dict[str, Any]:
-    """The model spec as it would stand in a YAML file."""
+    """A model spec, as it would stand in a YAML file, for a model type that the trainer does not have.
+
+    It takes whatever stands in the [model] table.
+    """
     fields = {
         name: {"description": "Read by the fork of the trainer that has this model type."}
         for name in model
@@ -56,3 +53,9 @@ def fork_yaml(model_type: str, model: Mapping[str, Any], base: SpecFile) -> dict
         "unread": dict.fromkeys(name for name in base.value.get("unread", {}) if name in fields),
         "fields": fields,
     }
+
+
+def fork_spec(value: Mapping[str, Any], base: SpecFile, trainer: TrainerKeys) -> ModelSpec:
+    """The model spec that `fork_yaml` describes."""
+    name = str(value["name"])
+    return make_spec((base, SpecFile(file=f"{name}.yaml", name=name, value=value, text="")), trainer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from dpcompile.job import JobInput
 from dpcompile.keypath import KeyPath
 from dpcompile.misnamed import Naming
 from dpcompile.resolve import Setting
-from dpcompile.trainer import SCOPES, Field, Scope
+from dpcompile.trainer import SCOPES, Field
 from dpcompile.values import identical, settled
 
 JOB_FILE = "job.json"
@@ -59,19 +59,13 @@ def fit(wanted: Wanted, naming: Naming, folders: Folders) -> Fitted:
     job = _skeleton(wanted, naming.spec.name)
     assembled = resolved(job, naming, folders)
     _apply(job, [c for c in _changes(assembled, wanted, naming) if c[0] in _FIRST or c[0] == ("train", "adapter")])
-    for _round in range(_ROUNDS):
-        assembled = resolved(job, naming, folders)
-        before = copy.deepcopy(job)
-        _apply(job, _changes(assembled, wanted, naming))
-        if job == before:
-            break
-    job = _without_needless_nulls(job, assembled, naming, folders)
     assembled = resolved(job, naming, folders)
-    lost = tuple(
-        key
-        for key, value in wanted.settings.items()
-        if not identical(_value(assembled.config.settings.get(key)), settled(value, {}))
-    )
+    for _round in range(_ROUNDS):
+        if not _apply(job, _changes(assembled, wanted, naming)):
+            break
+        assembled = resolved(job, naming, folders)
+    job = _without_needless_nulls(job, assembled, naming, folders)  # which comes to the same config
+    lost = tuple(key for key, _value in _otherwise(assembled, wanted))
     return Fitted(job=_tidy(job), assembled=assembled, lost=lost)
 
 
@@ -93,12 +87,17 @@ def _skeleton(wanted: Wanted, model: str) -> dict[str, Any]:
     return {"model_type": model, "dataset": dataset, "training": tables}
 
 
+def _otherwise(assembled: Assembled, wanted: Wanted) -> Iterator[tuple[KeyPath, Any]]:
+    """The wanted settings that are not rendered as they should be."""
+    for key, value in wanted.settings.items():
+        if not identical(_value(assembled.config.settings.get(key)), settled(value, {})):
+            yield key, value
+
+
 def _changes(assembled: Assembled, wanted: Wanted, naming: Naming) -> Iterator[tuple[KeyPath, Any]]:
     """Every key that is rendered otherwise than it should be, with the value it needs; None takes it away."""
     settings = assembled.config.settings
-    for key, value in wanted.settings.items():
-        if not identical(_value(settings.get(key)), settled(value, {})):
-            yield key, value
+    yield from _otherwise(assembled, wanted)
     if assembled.config.has_table("train", "adapter") and not any(key[1] == "adapter" for key in wanted.settings):
         yield ("train", "adapter"), None
         return
@@ -108,7 +107,7 @@ def _changes(assembled: Assembled, wanted: Wanted, naming: Naming) -> Iterator[t
             continue
         if key[0] == "dataset" and not wanted.dataset:
             continue
-        field = field_of(key, naming)
+        field = naming.field(key)
         needed = field is not None and (field.required or (key[-1] in _SAVING and not saves))
         if not needed and not _is_default(field, setting):
             yield key, None
@@ -122,22 +121,14 @@ def _is_default(field: Field | None, setting: Setting) -> bool:
     return field is not None and identical(field.schema.get("default", _MISSING), setting.value)
 
 
-def scope_of(key: KeyPath) -> Scope:
-    """The table of a key of the rendered files."""
-    if len(key) > 2:
-        return next((scope for scope in SCOPES if scope == key[1]), "root")
-    return "root" if key[0] == "train" else "dataset"
-
-
-def field_of(key: KeyPath, naming: Naming) -> Field | None:
-    """What is known of a key of the rendered files."""
-    return naming.scopes[scope_of(key)].get(str(key[-1]))
-
-
-def _apply(job: dict[str, Any], changes: Iterator[tuple[KeyPath, Any]] | Sequence[tuple[KeyPath, Any]]) -> None:
+def _apply(job: dict[str, Any], changes: Iterable[tuple[KeyPath, Any]]) -> bool:
+    """Sets keys in the job. Whether that changed anything."""
+    changed = False
     for key, value in changes:
         table, name = place(job, key)
+        changed = changed or table.get(name, _MISSING) != value
         table[name] = value
+    return changed
 
 
 def place(job: dict[str, Any], key: KeyPath) -> tuple[dict[str, Any], str]:

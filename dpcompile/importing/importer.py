@@ -13,7 +13,7 @@ from dpcompile.folders import DEFAULT_VOLUME, Folders
 from dpcompile.importing.choosing import candidates, fork_spec, fork_yaml, shared_names
 from dpcompile.importing.fitting import JOB_FILE, Fitted, Wanted, fit
 from dpcompile.importing.report import KINDS, Entry, entry, missing, of_job
-from dpcompile.importing.unread import explain
+from dpcompile.importing.unread import explain, is_read
 from dpcompile.importing.written import EVALS, Files, Misshapen, Written, settings_of
 from dpcompile.keypath import KeyPath
 from dpcompile.misnamed import Naming
@@ -61,8 +61,8 @@ def import_files(
     if not specs:
         base = next(spec for _name, spec, _ in catalogue.all() if spec is not None).chain[0]
         name = kind if isinstance(kind, str) and kind else "unknown"
-        specs = (fork_spec(name, table, base, catalogue.trainer),)
         fork = fork_yaml(name, table, base)
+        specs = (fork_spec(fork, base, catalogue.trainer),)
     folders = Folders(volume=volume, job_id="imported")
     tries = [_Attempt(files, said, naming_of(spec, catalogue), folders) for spec in specs]
     best = min(tries, key=lambda each: (-shared_names(each.spec, table), each.fitted.size, each.spec.name))
@@ -106,7 +106,7 @@ class _Attempt:
         settings = {
             each.key: each.value
             for each in self.said
-            if not _from_elsewhere(each) and each.key != _ALPHA and self._is_read(each) and _in_json(each.value)
+            if not _from_elsewhere(each) and each.key != _ALPHA and is_read(each, self.naming) and _in_json(each.value)
         }
         return Wanted(
             settings=settings,
@@ -114,9 +114,6 @@ class _Attempt:
             directories=self._paths("dataset"),
             evals={each.name: self._paths(f"eval.{n + 1}") for n, each in enumerate(self.files.evals)},
         )
-
-    def _is_read(self, said: Written) -> bool:
-        return explain(said, self.naming, {}) is None
 
     def _paths(self, part: str) -> list[str]:
         """The folders of a dataset file; an empty text where a table names none, for the job to be filled in."""
@@ -150,7 +147,7 @@ class _Attempt:
             yield entry(self.files, "changed", key, text, f"Name it with {option}.", code="DPC101", severity="warning")
 
     def _entry(self, said: Written) -> Iterator[Entry]:
-        told = explain(said, self.naming, self.values)
+        told = explain(said, self.naming, self.said)
         if said.key == _ALPHA:
             text = "the trainer refuses alpha at once: its alpha is always the rank"
             yield entry(self.files, "crash", said.key, text, "Take it out; the job has none.", code="DPC224")

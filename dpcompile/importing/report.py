@@ -113,9 +113,9 @@ def of_job(found: Diagnostic, files: Files, naming: Naming) -> Entry | None:
         return None
     key = _key_of(found.path)
     message, hint = found.message, _HINTS.get(found.code, found.hint)
-    kind = _kind(found, _field(key, naming))
+    kind = _kind(found, naming.field(key))
     if kind in ("crash", "late") and found.code < _FIRST_CHECK:
-        message = f"{message}; the trainer would stop {_when(_field(key, naming))}"
+        message = f"{message}; the trainer would stop {_when(naming.field(key))}"
     return entry(files, kind, key, message, hint, code=found.code, severity=found.severity)
 
 
@@ -145,11 +145,6 @@ def missing(files: Files, key: KeyPath, spec: ModelSpec, field: Field, rendered:
     hint = f"The job has the {rendered!r} of {spec.title}." if rendered is not None else "Add it."
     kind: Kind = "crash" if _fails_at(field) in _AT_ONCE else "late"
     return entry(files, kind, key, message, hint, code="DPC202")
-
-
-def _field(key: KeyPath, naming: Naming) -> Field | None:
-    name = str(key[1]) if len(key) > 2 else "root" if key[0] == "train" else "dataset"
-    return next((fields.get(str(key[-1])) for scope, fields in naming.scopes.items() if scope == name), None)
 
 
 def _key_of(path: str) -> KeyPath:

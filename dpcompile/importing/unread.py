@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from dpcompile.importing.written import Written
-from dpcompile.keypath import KeyPath
 from dpcompile.misnamed import Naming
 from dpcompile.similar import did_you_mean
 from dpcompile.spec import scope_name, within
@@ -17,21 +15,28 @@ Told = tuple[str, str, str]
 """Code, message and hint."""
 
 
-def explain(said: Written, naming: Naming, files: Mapping[KeyPath, Any]) -> Told | None:
+def is_read(said: Written, naming: Naming) -> bool:
+    """Whether the trainer reads a setting where it stands, and acts on it."""
+    if said.scope is None or (said.scope == "model" and said.name in naming.spec.unread):
+        return False
+    known = naming.scopes[said.scope].get(said.name)
+    if known is None:
+        return said.scope == "optimizer"  # all that stands there is handed to the class (train.py:666-700)
+    return not known.dead
+
+
+def explain(said: Written, naming: Naming, files: Sequence[Written]) -> Told | None:
     """Why the trainer does not read a setting, or does not act on it; None for one that it reads.
 
     `files` are all settings of the files, to name the value that has been in force instead.
     """
-    if said.scope is not None:
-        known = naming.scopes[said.scope].get(said.name)
-        if said.scope == "model" and said.name in naming.spec.unread:
-            return _not_acted_on(said, naming.spec.unread[said.name])
-        if known is not None and not known.dead:
-            return None
-        if known is not None:
-            return _not_acted_on(said, known.dead)
-        if said.scope == "optimizer":
-            return None  # all that stands there is handed to the optimizer's class (train.py:666-700)
+    if is_read(said, naming):
+        return None
+    if said.scope == "model" and said.name in naming.spec.unread:
+        return _not_acted_on(said, naming.spec.unread[said.name])
+    known = naming.scopes[said.scope].get(said.name) if said.scope is not None else None
+    if known is not None:
+        return _not_acted_on(said, known.dead)
     return _misplaced(said, naming, files) or _of_others(said, naming) or _unknown(said, naming)
 
 
@@ -42,7 +47,7 @@ def _not_acted_on(said: Written, reason: Mapping[str, str]) -> Told:
     return "DPC218", f"the trainer does not act on {said.name}: {reason.get('why', '')}", instead or "Take it out."
 
 
-def _misplaced(said: Written, naming: Naming, files: Mapping[KeyPath, Any]) -> Told | None:
+def _misplaced(said: Written, naming: Naming, files: Sequence[Written]) -> Told | None:
     """A name that the trainer reads in another table, under the same name or its own one."""
     homes: list[tuple[Scope, str]] = [
         (scope, said.name)
@@ -88,23 +93,17 @@ def _in_job(scope: Scope, name: str) -> str:
     return f"training.{name}" if scope == "root" else f"training.{scope}.{name}"
 
 
-def _in_force(homes: list[tuple[Scope, str]], naming: Naming, files: Mapping[KeyPath, Any]) -> str:
+def _in_force(homes: list[tuple[Scope, str]], naming: Naming, files: Sequence[Written]) -> str:
     """The value that has been trained with."""
     for scope, name in homes:
-        for key, value in files.items():
-            if key[-1] == name and _scope_of(key) == scope:
-                return f"What counted is the {quote(value)} that stands there"
+        for other in files:
+            if (other.scope, other.name) == (scope, name):
+                return f"What counted is the {quote(other.value)} that stands there"
     scope, name = homes[0]
     default = naming.scopes[scope][name].schema.get("default") if name in naming.scopes[scope] else None
     if default is None:
         return "What counted is that it is not set there"
     return f"What counted is the trainer's default, {quote(default)}"
-
-
-def _scope_of(key: KeyPath) -> str:
-    if key[0] == "train":
-        return "root" if len(key) == 2 else str(key[1])
-    return "dataset" if len(key) == 2 else str(key[1])
 
 
 def _of_others(said: Written, naming: Naming) -> Told | None:

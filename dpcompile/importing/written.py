@@ -9,9 +9,9 @@ from typing import Any
 from dpcompile.keypath import KeyPath
 from dpcompile.spec import scope_name
 from dpcompile.tomlfiles import TomlFile
-from dpcompile.trainer import Scope
+from dpcompile.trainer import TRAIN_TABLES, Scope
 
-_TABLES: tuple[Scope, ...] = ("model", "adapter", "optimizer", "monitoring")
+EVALS = "eval_datasets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def settings_of(files: Files) -> Iterator[Written | Misshapen]:
 
 def _train(tree: Mapping[str, Any]) -> Iterator[Written | Misshapen]:
     for name, value in tree.items():
-        table = next((scope for scope in _TABLES if scope == name), None)
+        table = next((scope for scope in TRAIN_TABLES if scope == name), None)
         if table is not None and not isinstance(value, Mapping):
             yield Misshapen(part="train", path=(name,), what=f"a table with a header of its own, [{name}]")
         elif table is not None:
@@ -131,9 +131,6 @@ def _other(part: str, scope: Scope, name: str, value: Any) -> Iterator[Written]:
             yield from _unknown_table(part, (name, n), row)
     else:
         yield Written(part=part, path=(name,), scope=scope, value=value)
-
-
-EVALS = "eval_datasets"
 
 
 def _unknown_table(part: str, path: KeyPath, table: Mapping[str, Any]) -> Iterator[Written]:
