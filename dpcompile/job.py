@@ -12,9 +12,10 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.documents import Document
 from dpcompile.keypath import pointer
+from dpcompile.misfits import Problem
 from dpcompile.overrides import SET_FILE, parse_sets
 from dpcompile.resources import DataDirs
-from dpcompile.schema import Problem, inlined, problems, strict_validator
+from dpcompile.schema import inlined, problems, strict_validator
 from dpcompile.secrecy import LOCATION_FIELDS, PLACEHOLDER, SECRET_FIELDS, is_signed
 from dpcompile.wording import kind, quote
 

@@ -1,44 +1,15 @@
-"""JSON Schema with strict types, and its findings in plain words."""
+"""JSON Schema with strict types, and all that does not fit it, in the order in which it was written."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from dpcompile.keypath import KeyPath, dotted
-from dpcompile.similar import did_you_mean
-from dpcompile.wording import describe, kind, listing, quote
-
-_Error: TypeAlias = Any
-"""A jsonschema ValidationError, whose stubs call every attribute possibly unset."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A place in a value that does not fit: its code, and the words for it."""
-
-    path: KeyPath
-    code: str
-    message: str
-    hint: str = ""
-    keyword: str = ""
-
-
-_FULL_NAMES = {
-    **dict.fromkeys(("bf16", "torch.bfloat16"), "bfloat16"),
-    **dict.fromkeys(("fp16", "half", "torch.float16"), "float16"),
-    **dict.fromkeys(("fp32", "float", "torch.float32"), "float32"),
-    **dict.fromkeys(("fp8_e4m3fn", "torch.float8_e4m3fn"), "float8_e4m3fn"),
-    "fp8": "float8",
-    "fp8_e5m2": "float8_e5m2",
-    "hf": "huggingface",
-}
-"""Short and other names that people bring for one of the choices."""
+from dpcompile.keypath import KeyPath
+from dpcompile.misfits import Problem, SchemaError, in_words
 
 
 def _is_integer(_checker: object, value: object) -> bool:
@@ -93,7 +64,7 @@ def _position(value: Any, path: Iterable[str | int]) -> list[int]:
     return position
 
 
-def _problems_of(error: _Error, base: KeyPath, show: bool) -> Iterator[Problem]:
+def _problems_of(error: SchemaError, base: KeyPath, show: bool) -> Iterator[Problem]:
     path = base + tuple(error.absolute_path if not base else error.path)
     show = show and not _is_secret(error)
     if error.validator in ("anyOf", "oneOf"):
@@ -102,232 +73,21 @@ def _problems_of(error: _Error, base: KeyPath, show: bool) -> Iterator[Problem]:
             for inner in branch:
                 yield from _problems_of(inner, path, show)
             return
-    of_name = len(error.schema_path) > 1 and error.schema_path[-2] == "propertyNames"
-    writer = _names if of_name else _WRITERS.get(str(error.validator), _other)
-    yield from writer(error, path, show)
+    yield from in_words(error, path, show)
 
 
-def _is_secret(error: _Error) -> bool:
+def _is_secret(error: SchemaError) -> bool:
     return isinstance(error.schema, Mapping) and bool(error.schema.get("x-secret"))
 
 
-def _meant_branch(error: _Error) -> list[_Error] | None:
+def _meant_branch(error: SchemaError) -> list[SchemaError] | None:
     """The errors of the one alternative whose type fits: what the author was writing."""
-    branches: dict[int, list[_Error]] = {}
+    branches: dict[int, list[SchemaError]] = {}
     for inner in error.context or ():
         branches.setdefault(int(inner.schema_path[0]), []).append(inner)
     fitting = [errors for errors in branches.values() if not any(e.validator == "type" and not e.path for e in errors)]
     return fitting[0] if len(fitting) == 1 and not _all_lists(error) else None
 
 
-def _all_lists(error: _Error) -> bool:
+def _all_lists(error: SchemaError) -> bool:
     return all(isinstance(b, Mapping) and b.get("type") == "array" for b in error.validator_value)
-
-
-def _type(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    plain = error.instance is not None and not isinstance(error.instance, (bool, dict, list))
-    shown = f" {quote(error.instance)}" if show and plain else ""
-    yield Problem(
-        path=path,
-        code="DPC203",
-        keyword="type",
-        message=f"must be {describe(error.schema)}, but is {kind(error.instance)}{shown}",
-        hint=_type_hint(error.instance, error.schema) if show else "",
-    )
-
-
-def _type_hint(value: object, schema: Any) -> str:
-    wanted = schema.get("type", []) if isinstance(schema, Mapping) else []
-    wanted = [wanted] if isinstance(wanted, str) else wanted
-    if value is None:
-        return "Give it a value, or take it out."
-    if isinstance(value, str):
-        return _list_hint(value, wanted) or _text_hint(value.strip(), wanted)
-    if isinstance(value, bool) and {"integer", "number"} & set(wanted):
-        return "true and false are not numbers here."
-    if isinstance(value, float) and "integer" in wanted and value.is_integer():
-        return f"Write {int(value)}, without a decimal point."
-    if "array" in wanted and not isinstance(value, (dict, list)):
-        return f"Write a list: [{quote(value)}]."
-    if "boolean" in wanted and value in (0, 1):
-        return f"Write {'true' if value else 'false'}."
-    if "string" in wanted and isinstance(value, (int, float)):
-        return f'Write it in quotes: "{value}".'
-    return ""
-
-
-def _text_hint(text: str, wanted: list[str]) -> str:
-    if "boolean" in wanted and text.lower() in ("true", "false", "yes", "no", "on", "off", "1", "0"):
-        yes = text.lower() in ("true", "yes", "on", "1")
-        return f"Write {'true' if yes else 'false'} without quotes."
-    if {"integer", "number"} & set(wanted):
-        try:
-            float(text)
-        except ValueError:
-            return ""
-        return f"Write {text} without quotes."
-    return ""
-
-
-def _list_hint(text: str, wanted: list[str]) -> str:
-    """For lists as other trainers write them: `"512, 768"`."""
-    if "array" not in wanted or not re.fullmatch(r"[\d.]+(\s*,\s*[\d.]+)*", text.strip()):
-        return ""
-    return f"Write a list: [{', '.join(re.split(r'[ ,]+', text.strip()))}]."
-
-
-def _enum(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    shown = f", but is {quote(error.instance)}" if show else ""
-    choices = [str(c) for c in error.validator_value]
-    meant = did_you_mean(error.instance, choices) if isinstance(error.instance, str) else ""
-    if isinstance(error.instance, str) and error.instance.lower() in choices:
-        meant = f"Write {quote(error.instance.lower())}: capitals count."
-    full = _FULL_NAMES.get(error.instance.lower()) if isinstance(error.instance, str) else None
-    if full in choices:
-        meant = f"Write {quote(full)}."
-    if isinstance(error.instance, str) and {True, False} & {c for c in error.validator_value if isinstance(c, bool)}:
-        meant = _text_hint(error.instance, ["boolean"]) or meant
-    yield Problem(
-        path=path,
-        code="DPC204",
-        keyword="enum",
-        message=f"must be {describe(error.schema)}{shown}",
-        hint=meant,
-    )
-
-
-def _range(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    words = {
-        "minimum": "must be at least {}",
-        "exclusiveMinimum": "must be above {}",
-        "maximum": "must be at most {}",
-        "exclusiveMaximum": "must be below {}",
-        "multipleOf": "must be a multiple of {}",
-    }[str(error.validator)]
-    shown = f", but is {quote(error.instance)}" if show else ""
-    yield Problem(
-        path=path,
-        code="DPC205",
-        keyword=str(error.validator),
-        message=words.format(quote(error.validator_value)) + shown,
-    )
-
-
-def _size(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    count = len(error.instance)
-    limit = error.validator_value
-    text = {
-        "minItems": f"must have at least {_values(limit)}, but has {count}",
-        "maxItems": f"must have at most {_values(limit)}, but has {count}",
-        "minLength": "must not be empty" if limit == 1 else f"must have at least {limit} characters",
-        "maxLength": f"must have at most {limit} characters, but has {count}",
-        "minProperties": "must not be empty",
-        "uniqueItems": "has the same value twice",
-    }[str(error.validator)]
-    yield Problem(path=path, code="DPC205", keyword=str(error.validator), message=text)
-
-
-def _values(count: int) -> str:
-    return "1 value" if count == 1 else f"{count} values"
-
-
-def _pattern(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    message = f"cannot be {quote(error.instance)}" if show else "does not have the form that is needed"
-    yield Problem(path=path, code="DPC205", keyword="pattern", message=message, hint=_form(error))
-
-
-def _form(error: _Error) -> str:
-    """What a text may be, in words where the schema has them, else as a pattern."""
-    meaning = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
-    return f"{meaning} It must match {error.validator_value}".strip()
-
-
-def _required(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    missing = next(name for name in error.validator_value if error.message.startswith(repr(name)))
-    schema = error.schema.get("properties", {}).get(missing, {}) if isinstance(error.schema, Mapping) else {}
-    choices = f"Choose {describe(schema)}." if "enum" in schema else ""
-    yield Problem(
-        path=path,
-        code="DPC202",
-        keyword="required",
-        message=f"{quote(missing)} is missing{_within(path)}",
-        hint=f"{choices} {schema.get('description', '')}".strip(),
-    )
-
-
-def _container(path: KeyPath) -> str:
-    """The object at a place by its name: `"dataset"`, `"sources.0"`; empty where it has none."""
-    name = next((n for n, segment in enumerate(reversed(path)) if isinstance(segment, str)), None)
-    return "" if name is None else quote(dotted(path[-1 - name :]))
-
-
-def _within(path: KeyPath) -> str:
-    return f" in {_container(path)}" if _container(path) else ""
-
-
-def _unknown(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
-    owner = _container(path)
-    for name in error.instance:
-        if name not in known:
-            hint = did_you_mean(str(name), known) or f"Known here: {listing(known, 'and')}."
-            yield Problem(
-                path=(*path, name),
-                code="DPC201",
-                keyword="additionalProperties",
-                message=f"{quote(name)} is not a field {'of ' + owner if owner else 'that is known here'}",
-                hint=hint,
-            )
-
-
-def _names(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    yield Problem(
-        path=path,
-        code="DPC205",
-        keyword="propertyNames",
-        message=f"has a name that cannot be used: {quote(error.instance)}",
-        hint=_form(error),
-    )
-
-
-def _other(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    shown = f", but is {quote(error.instance)}" if show and not isinstance(error.instance, (dict, list)) else ""
-    wanted = describe(error.schema)
-    text = "cannot be used here" if wanted == "any value" else f"must be {wanted}{shown}"
-    yield Problem(path=path, code="DPC205", keyword=str(error.validator), message=text)
-
-
-def _union(error: _Error, path: KeyPath, show: bool) -> Iterator[Problem]:
-    keyword, names = str(error.validator), [n for b in error.validator_value for n in b.get("required", ())]
-    if all(branch.keys() == {"required"} for branch in error.validator_value):
-        if error.context:
-            text = f"{listing(map(quote, names))} is missing{_within(path)}"
-            yield Problem(path=path, code="DPC202", keyword=keyword, message=text)
-        else:
-            text = f"must have only one of {listing(map(quote, names), 'and')}"
-            yield Problem(path=path, code="DPC205", keyword=keyword, message=text)
-        return
-    plain = show and not isinstance(error.instance, (dict, list))
-    text = f"must be {describe(error.schema)}" + (f", but is {quote(error.instance)}" if plain else "")
-    hint = _union_hint(error) if show else ""
-    yield Problem(path=path, code="DPC203", keyword=keyword, message=text, hint=hint)
-
-
-def _union_hint(error: _Error) -> str:
-    if error.instance == []:
-        return "It must not be empty."
-    hints = (_type_hint(error.instance, branch) for branch in error.validator_value)
-    return next((hint for hint in hints if hint), "")
-
-
-_Writer = Callable[[_Error, KeyPath, bool], Iterator[Problem]]
-_WRITERS: dict[str, _Writer] = {
-    "type": _type,
-    "enum": _enum,
-    **dict.fromkeys(("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"), _range),
-    **dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength", "minProperties", "uniqueItems"), _size),
-    "pattern": _pattern,
-    "required": _required,
-    "additionalProperties": _unknown,
-    **dict.fromkeys(("anyOf", "oneOf"), _union),
-}

@@ -12,7 +12,8 @@ from jsonschema.exceptions import SchemaError
 from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import dotted, pointer
-from dpcompile.schema import Problem, problems
+from dpcompile.misfits import Problem
+from dpcompile.schema import problems
 from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec, SpecFile, make_spec, merge, merge_chain, scope_name, value_blocks
 from dpcompile.trainer import SCOPES, Scope, TrainerKeys

@@ -128,12 +128,16 @@ def test_an_abstract_spec_is_told_with_the_models_that_extend_it() -> None:
     assert set(hint.removeprefix("Models that extend it: ").removesuffix(".").replace(" and ", ", ").split(", ")) == wan
 
 
-def test_an_unknown_model_is_told_with_what_looks_alike_and_what_there_is() -> None:
+def test_an_unknown_model_is_told_with_what_looks_alike() -> None:
     message, hint = SHIPPED.unknown_model("quen")
 
     assert message == 'there is no model "quen"'
     assert hint.startswith('Did you mean "qwen"')
-    assert all(model in hint for model in MODELS)
+    assert hint.endswith(f"`dpcompile models` lists all {len(MODELS)}.")
+
+
+def test_an_unknown_model_that_is_like_no_other_is_told_with_all_there_are() -> None:
+    assert all(model in SHIPPED.unknown_model("stable_cascade_9")[1] for model in MODELS)
 
 
 @pytest.mark.parametrize("name", ["", "no_such_model", "flux.yaml", "../flux", "flux/flux"])

@@ -10,7 +10,8 @@ import pytest
 
 from dpcompile.codes import CODES
 from dpcompile.keypath import KeyPath
-from dpcompile.schema import Problem, inlined, problems, strict_validator
+from dpcompile.misfits import Problem
+from dpcompile.schema import inlined, problems, strict_validator
 
 Schema = dict[str, Any]
 
