@@ -177,6 +177,8 @@ _RUN = {
     752: "a resumed training began again at its start",
     753: "the trained model is not whole",
     754: "a signal file ended the training",
+    755: "a model file is damaged",
+    756: "a model file that the training cannot use",
     760: "no target took the result",
     761: "there is no whole model to publish",
     762: "a secret stands in the model",

@@ -13,6 +13,7 @@ from dpcompile.plan import Plan, PlanFile, Step
 from dpcompile.planinput import PlanInput, Training
 from dpcompile.publishing import publish_args, secret_needs
 from dpcompile.secrecy import WANDB_KEY
+from dpcompile.weights import weights_of
 
 # Below 32768, where Linux begins to hand out ports by itself.
 _FIRST_PORT, _PORTS = 20000, 10000
@@ -210,6 +211,7 @@ def _train(given: PlanInput, training: Training) -> dict[str, Any]:
         "time_limit_minutes": launch.get("time_limit_minutes"),
         "epochs": training.config.get("train", "epochs"),
         "max_steps": training.config.get("train", "max_steps"),
+        "weights": weights_of(training, given.trainer),
     }
 
 

@@ -1,9 +1,11 @@
-"""Values compared as the trainer would tell them apart."""
+"""Values compared, written and searched as the trainer would take them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from dpcompile.keypath import KeyPath
 
 _EXACT = 2**53  # beyond it a whole number may not be a decimal one any more
 
@@ -48,6 +50,23 @@ def settled(value: Any, schema: Mapping[str, Any]) -> Any:
         names = sorted(value, key=lambda name: (ranks.get(name, len(ranks)), name))
         return {name: settled(value[name], members.get(name, {})) for name in names}
     return value
+
+
+def paths_in(
+    value: Any, schema: Mapping[str, Any], at: KeyPath = ()
+) -> Iterator[tuple[KeyPath, str, Mapping[str, Any]]]:
+    """Every text in a value that its schema calls a path: its place in the value, and what the schema says of it."""
+    if isinstance(value, str):
+        branches = (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ()))
+        branch = next((branch for branch in branches if branch.get("format") == "path"), None)
+        if branch is not None:
+            yield at, value, branch
+    elif isinstance(value, (list, tuple)):
+        for n, item in enumerate(value):
+            yield from paths_in(item, _part(schema, "items"), (*at, n))
+    elif isinstance(value, Mapping):
+        for name, member in _part(schema, "properties").items():
+            yield from paths_in(value.get(name), member, (*at, name))
 
 
 def _part(schema: Mapping[str, Any], keyword: str) -> Mapping[str, Any]:

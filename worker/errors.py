@@ -45,5 +45,15 @@ class StepFailed(Exception):
         self.output_tail = output_tail
 
 
+def several(failures: Sequence[StepFailed], what: str) -> StepFailed:
+    """One failure for all: the only one itself, or `3 models cannot be downloaded: …` with each as a finding."""
+    if len(failures) == 1:
+        return failures[0]
+    diagnostics = [{"code": one.code, "message": one.message, "hint": one.hint} for one in failures]
+    message = f"{len(failures)} {what}: {'; '.join(one.message for one in failures)}"
+    hints = dict.fromkeys(one.hint for one in failures)
+    return StepFailed(failures[0].code, message, " ".join(hints), diagnostics=diagnostics)
+
+
 class Stopped(Exception):
     """The run was asked to stop and the step has left everything in order."""

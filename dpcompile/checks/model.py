@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import KeyPath
 from dpcompile.trainer import Field
+from dpcompile.values import paths_in
 from dpcompile.wording import quote
 
 _DTYPE = ("train", "model", "dtype")
@@ -76,26 +76,11 @@ def relative_paths(facts: Facts) -> Iterator[Diagnostic]:
             key = (*prefix, name)
             if name not in fields or not facts.wrote(*key):
                 continue
-            for inside, path in _paths(facts.get(*key), fields[name].schema, ()):
+            for inside, path, _schema in paths_in(facts.get(*key), fields[name].schema):
                 if path and not path.startswith("/"):
                     text = f"{name} {quote(path)} is relative: the trainer will look for it below its own folder"
                     hint = "Write the whole path, as it is on the machine that trains."
                     yield facts.at("DPC434", key, text, hint, inside=inside)
-
-
-def _paths(value: Any, schema: Mapping[str, Any], at: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    """Every text in a value that its schema calls a path, with its place in the value."""
-    branches = (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ()))
-    if isinstance(value, str) and any(branch.get("format") == "path" for branch in branches):
-        yield at, value
-    elif isinstance(value, list):
-        items: Mapping[str, Any] = next((branch["items"] for branch in branches if "items" in branch), {})
-        for n, item in enumerate(value):
-            yield from _paths(item, items, (*at, n))
-    elif isinstance(value, Mapping):
-        members: Mapping[str, Any] = next((branch["properties"] for branch in branches if "properties" in branch), {})
-        for name, member in members.items():
-            yield from _paths(value.get(name), member, (*at, name))
 
 
 CHECKS = (

@@ -109,7 +109,8 @@ def _changes(assembled: Assembled, wanted: Wanted, naming: Naming) -> Iterator[t
             continue
         field = naming.field(key)
         needed = field is not None and (field.required or (key[-1] in _SAVING and not saves))
-        if not needed and not _is_default(field, setting):
+        # A directory that leaves a key out goes by the whole dataset, which need not have the default.
+        if not needed and (len(key) == 4 or not _is_default(field, setting)):
             yield key, None
 
 

@@ -12,14 +12,16 @@ from weakref import WeakKeyDictionary
 
 from worker.childprocess import ChildDied, ChildStalled
 from worker.context import StepContext
-from worker.errors import StepFailed
+from worker.errors import StepFailed, several
 from worker.modelstore.asking import LOOKUP_STALL_SECONDS, ask, endpoint_of, store_of
 from worker.modelstore.failures import PASSING, told
 from worker.modelstore.sources import Found, Source, WantedFile, captioner_of, destination, of_plan
 from worker.modelstore.store import Store
+from worker.modelstore.weights import check_own_weights
 from worker.stopping import Stop
 
 _TRIES = 5
+_REFUSED = "models cannot be downloaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,8 @@ _asking = threading.Lock()
 def look_up_models(context: StepContext) -> Preflight:
     """Looks up all sources of the plan, and the captioner's, once in each run.
 
-    Raises StepFailed with every source that is missing, gated or refused, and when the volume is too small
-    for all of them together.
+    Raises StepFailed with every source that is missing, gated or refused, with every file that the job brings
+    itself and that cannot be used, and when the volume is too small for all downloads together.
     """
     with _asking:
         answer = _done.get(context.stop)
@@ -58,6 +60,8 @@ def look_up_models(context: StepContext) -> Preflight:
 
 
 def _look_up(context: StepContext) -> Preflight:
+    if not context.settings.rehearse:
+        check_own_weights(context)
     store = store_of(context)
     captioner = None if context.settings.rehearse else captioner_of(context.plan, context.settings)
     sources = [*of_plan(context.plan), *([captioner] if captioner else [])]
@@ -91,7 +95,8 @@ def _ask_for(context: StepContext, sources: list[Source]) -> dict[Source, Found]
         if not lost and not any(failure["kind"] in PASSING for failure in failures.values()):
             break
     if failures:
-        raise _all_told(failures, endpoint_of(context.settings.environ))
+        endpoint = endpoint_of(context.settings.environ)
+        raise several([told(source, failure, endpoint) for source, failure in failures.items()], _REFUSED)
     return found
 
 
@@ -121,18 +126,6 @@ def _crashed(context: StepContext, died: ChildDied) -> StepFailed:
     tail = context.secrets.redact(died.tail)
     last = tail.splitlines()[-1] if tail else f"it ended with {died.returncode}"
     return StepFailed("DPC730", f"the Hub's client failed: {last}", "Run it again.", output_tail=tail)
-
-
-def _all_told(failures: Mapping[Source, Mapping[str, Any]], endpoint: str) -> StepFailed:
-    each = [told(source, failure, endpoint) for source, failure in failures.items()]
-    if len(each) == 1:
-        return each[0]
-    diagnostics = [
-        {"code": one.code, "severity": "error", "path": "", "message": one.message, "hint": one.hint} for one in each
-    ]
-    message = f"{len(each)} models cannot be downloaded: {'; '.join(one.message for one in each)}"
-    hints = dict.fromkeys(one.hint for one in each)
-    return StepFailed(each[0].code, message, " ".join(hints), diagnostics=diagnostics)
 
 
 def still_needed(source: Source, found: Found) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from worker import rehearsal
 from worker.context import StepContext
 from worker.errors import StepFailed, Stopped
+from worker.modelstore.weights import check_weights
 from worker.training import choice, launch, runs
 from worker.training.choice import Start
 from worker.training.data import data_folders, sole_encoder
@@ -80,6 +81,8 @@ class _Training:
     def run(self) -> dict[str, Any]:
         context, places = self._context, self._places
         folders = data_folders(places.config)
+        if not context.settings.rehearse:
+            check_weights(context)
         places.output.mkdir(parents=True, exist_ok=True)
         if self._start.run is not None:
             self._prepare_resumed(self._start.run)

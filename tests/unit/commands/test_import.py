@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,22 @@ def test_evaluation_sets_come_along_with_settings_of_their_own(train: Path) -> N
     assert (first["name"], second["name"]) == ("eval0", "eval1")
     assert first["resolutions"] == [256]
     assert first["directories"] == [{"path": "/data/e"}]
+
+
+def test_a_directory_s_setting_stays_out_of_the_evaluation_sets(train: Path) -> None:
+    train.with_name("dataset.toml").write_text(DATASET + "shuffle_metadata = true\n", "utf-8")
+    held = train.with_name("held.toml")
+    train.write_text(f"eval_datasets = [{{name = 'held', config = '{held}'}}]\n" + TRAIN, "utf-8")
+    held.write_text(DATASET.replace("/data/clips", "/data/held"), "utf-8")
+    job, folder = train.with_name("job.json"), train.with_name("files")
+    assert dpcompile("import", train, "-o", job).code == 0
+
+    assert dpcompile("render", job, "-o", folder).code == 0
+
+    files = {path.name: tomllib.loads(path.read_text("utf-8")) for path in folder.glob("*.toml")}
+    [one] = [tree for name, tree in files.items() if name.startswith("eval")]
+    assert files["dataset.toml"]["directory"][0]["shuffle_metadata"] is True
+    assert "shuffle_metadata" not in {**one, **one["directory"][0]}
 
 
 def test_an_evaluation_set_that_is_not_there_is_wrong_usage(train: Path) -> None:

@@ -108,7 +108,8 @@ def make_bench(
 ) -> Bench:
     """A job of `images` images: by default two epochs of six steps, a model each epoch, no checkpoint in between."""
     job = {
-        "id": "job-1",
+        # The port of a training follows from its id, and tests run side by side.
+        "id": f"job-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}",
         "input": {
             "model_type": model,
             "dataset": {

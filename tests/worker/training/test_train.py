@@ -274,7 +274,12 @@ def test_a_foreign_save_quit_is_no_success(bench: Bench) -> None:
 
 def test_without_a_launcher_there_is_no_training(bench: Bench) -> None:
     bench.rehearse = False
-    assert "deepspeed is not installed" in fails(bench, "", "DPC740").message
+    assert "deepspeed is not installed" in fails(bench, "", "DPC740", args={"weights": []}).message
+
+
+def test_model_files_are_looked_at_before_anything_is_started(bench: Bench) -> None:
+    bench.rehearse = False
+    assert fails(bench, "", "DPC745").message.startswith("model.checkpoint_path names ")
 
 
 def test_a_missing_dataset_folder_is_told_before_anything_is_started(bench: Bench) -> None:
@@ -467,7 +472,7 @@ def test_a_real_training_never_goes_on_from_a_rehearsal(bench: Bench) -> None:
     assert (the_run(bench) / REHEARSAL_FILE).is_file()
     assert (the_run(bench) / "epoch2" / REHEARSAL_FILE).is_file()
     bench.rehearse = False
-    failure = fails(bench, "", "DPC740", resume=True)
+    failure = fails(bench, "", "DPC740", resume=True, args={"weights": []})
     assert "deepspeed" in failure.message  # it would have been started afresh
     assert "no checkpoint to go on from" in bench.notes()
 
