@@ -12,7 +12,7 @@ from dpcompile import __version__
 from dpcompile.assemble import Assembled, assemble, own_settings, training_names
 from dpcompile.catalogue import Catalogue
 from dpcompile.checks import run_checks
-from dpcompile.checks.facts import Facts
+from dpcompile.checks.facts import Facts, unfit
 from dpcompile.codes import finding
 from dpcompile.dataplan import DataFolder, check_data, data_folders
 from dpcompile.diagnostics import Diagnostic, has_errors
@@ -231,7 +231,7 @@ def _facts(
         job=job,
         settings=assembled.settings,
         data=data,
-        broken=assembled.broken,
+        broken=assembled.broken | unfit(assembled.config),
         secrets=assembled.secrets,
     )
 

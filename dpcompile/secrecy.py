@@ -93,7 +93,9 @@ class Secrets:
 
     def found_in(self, *values: object) -> bool:
         """Whether any secret stands in a text, or in any text of a tree of values."""
-        return any(secret in text for text in _texts(list(values)) for secret in self.texts)
+        texts = list(_texts(list(values)))
+        together = "\n".join(texts)  # one search for each secret; what lies across two texts is not in either
+        return any(secret in text for secret in self.texts if secret in together for text in texts)
 
 
 def _without_start(text: str, secret: str) -> str:
@@ -111,7 +113,8 @@ def find_secrets(*jobs: Any) -> Secrets:
 
     The longest come first, so that none is hidden in part.
     """
-    found = {t for job in jobs for part in (job, _at(job, ("input",))) for t in _secrets_of(part)}
+    parts = [part for job in jobs for part in (job, _at(job, ("input",))) if part]
+    found = {text for part in parts for text in _secrets_of(part)}
     forms = {form for text in found for form in _forms(text)}
     return Secrets(texts=tuple(sorted(forms, key=lambda s: (-len(s), s))))
 

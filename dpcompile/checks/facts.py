@@ -38,6 +38,7 @@ class Facts:
     settings: Mapping[str, Any]
     data: tuple[DataFolder, ...]
     broken: frozenset[KeyPath]
+    """Keys that nothing can be built upon: those that were found to be wrong, and those of `unfit`."""
     secrets: Mapping[str, str]
     """Name of a secret in `training` -> its pointer in the job."""
     part: str = "dataset"
@@ -62,10 +63,9 @@ class Facts:
 
     def setting(self, *key: str | int) -> Setting | None:
         """The setting at a key. Raises PremiseError when what stands there cannot be built upon."""
-        setting = self.config.settings.get(key)
-        if key in self.broken or (setting is not None and not _firm(setting)):
+        if key in self.broken:
             raise PremiseError(key)
-        return setting
+        return self.config.settings.get(key)
 
     def get(self, *key: str | int) -> Any:
         """The value at a key, None when nothing is set. Raises PremiseError like `setting`."""
@@ -77,7 +77,7 @@ class Facts:
         return {
             str(name): setting
             for name, setting in self.config.table(*prefix).items()
-            if (*prefix, name) not in self.broken and _firm(setting)
+            if (*prefix, name) not in self.broken
         }
 
     def sound(self, *keys: KeyPath) -> bool:
@@ -220,9 +220,10 @@ class Facts:
         return self.job.said(path) or self.job.place(path)[0] == SET_FILE
 
 
-def _firm(setting: Setting) -> bool:
-    """Whether a check can build upon a value."""
-    return not _passed_through(setting) and not _too_large(setting.value)
+def unfit(config: ResolvedConfig) -> frozenset[KeyPath]:
+    """The keys with a value that no check can build upon, although it was not found to be wrong."""
+    settings = config.settings.items()
+    return frozenset(key for key, each in settings if _passed_through(each) or _too_large(each.value))
 
 
 def _too_large(value: Any) -> bool:
