@@ -32,7 +32,7 @@ test: lint
 	$(PYTEST) $(PYTEST_ARGS)
 
 unit: $(INSTALLED_DEV)
-	$(PYTEST) -m "not packaging" $(PYTEST_ARGS)
+	$(PYTEST) tests/unit $(PYTEST_ARGS)
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .

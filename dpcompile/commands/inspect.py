@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,8 @@ def run(
     if isinstance(subject, int):
         return subject
     progress = _Bar(sys.stderr.isatty())
-    examiner = Examiner(subject.facts, subject.wishes, Prober(store=_store(), progress=progress), subject.place)
+    prober = Prober(store=_store(), progress=progress, clock=time.monotonic)
+    examiner = Examiner(subject.facts, subject.wishes, prober, subject.place)
     found: list[Inspection] = []
     stopped: list[Diagnostic] = []
     for training in subject.trainings:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 CAPTIONS_JSON = "captions.json"
 TAR = ".tar"
 WEBP = ".webp"
@@ -30,8 +28,16 @@ _PICTURES = frozenset({".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif",
 
 
 def ending(name: str) -> str:
-    """The ending of a file's name as the trainer takes it, with its dot."""
-    return PurePosixPath(name).suffix
+    """The ending of a file's name as the trainer takes it, with its dot: as Path.suffix of Python 3.12."""
+    last = name.rpartition("/")[2]
+    dot = last.rfind(".")
+    return last[dot:] if 0 < dot < len(last) - 1 else ""
+
+
+def stem(name: str) -> str:
+    """The last part of a path without its ending."""
+    last = name.rpartition("/")[2]
+    return last[: len(last) - len(ending(last))]
 
 
 def is_video(name: str) -> bool:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from dpcompile.inspection.extensions import NOT_MEDIA, TAR, ending, is_video, looks_like_media
+from dpcompile.inspection.extensions import NOT_MEDIA, TAR, ending, is_video, looks_like_media, stem
 from dpcompile.inspection.media import Captions, Folder, Item, Probe
 from dpcompile.inspection.rules import Rules
 from dpcompile.probing.captions import NONE, listed_captions, read_captions, read_captions_json
@@ -29,17 +29,21 @@ def _quiet(_done: int, _total: int) -> None:
 
 _AT_ONCE = 64
 """Files that one task looks at: small enough for a smooth bar, large enough to cost nothing."""
+_SLOW = 0.001
+"""Seconds for a file: from here on threads help. Where files open faster they only get in each other's way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prober:
-    """How to look at folders. `threads` wait for the disk or the network together."""
+    """How to look at folders. `threads` wait for the disk or the network together, where that keeps one waiting."""
 
     store: Path | None = None
     """Where probes are kept for later runs; nowhere if None."""
     threads: int = 16
     trigger: str | None = None
     progress: Progress = _quiet
+    clock: Callable[[], float] | None = None
+    """Seconds that only grow: tells whether files have to be waited for. Without one they are taken to be."""
 
     def folder(self, rules: Rules, at: Callable[[str], str]) -> Folder:
         """Everything in a directory. `at` tells where a path of the dataset file lies on this machine."""
@@ -94,17 +98,30 @@ class _Reading:
         allow_large_images()
         found: list[Item] = []
         broken: list[str] = []
+        for n, (items, failed) in enumerate(self._in_order(media)):
+            found += items
+            broken += failed
+            self.prober.progress(min((n + 1) * _AT_ONCE, len(media)), len(media))
+        return found, broken
+
+    def _in_order(self, media: list[str]) -> Iterator[tuple[list[Item], list[str]]]:
+        """What `_some` returns, task by task; in threads from the first task on that had to wait."""
         tasks = [media[n : n + _AT_ONCE] for n in range(0, len(media), _AT_ONCE)]
+        while tasks and self.prober.clock is not None:
+            task, start = tasks.pop(0), self.prober.clock()
+            result = self._some(task)
+            slow = self.prober.clock() - start > _SLOW * len(task)
+            yield result
+            if slow:
+                break
+        if not tasks:
+            return
         with ThreadPoolExecutor(self.prober.threads) as pool:
             try:
-                for n, (items, failed) in enumerate(pool.map(self._some, tasks)):
-                    found += items
-                    broken += failed
-                    self.prober.progress(min((n + 1) * _AT_ONCE, len(media)), len(media))
+                yield from pool.map(self._some, tasks)
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-        return found, broken
 
     def _some(self, names: Iterable[str]) -> tuple[list[Item], list[str]]:
         found: list[Item] = []
@@ -122,8 +139,7 @@ class _Reading:
         return found, broken
 
     def _item(self, path: str, name: str, captions: Captions, probe: Probe) -> Item:
-        stem = PurePosixPath(name).stem
-        mask, control = self.masks.get(stem, self.default_mask), self.controls.get(stem)
+        mask, control = self.masks.get(stem(name), self.default_mask), self.controls.get(stem(name))
         return Item(
             path=path,
             name=name,
@@ -141,8 +157,8 @@ class _Reading:
     def _captions(self, name: str) -> Captions:
         if self.listed is not None:
             return self._listed(name)
-        text = PurePosixPath(name).with_suffix(".txt").name
-        return read_captions(str(self.path / text), self.prober.trigger) if text in self.names else NONE
+        text = f"{stem(name)}.txt"
+        return read_captions(f"{self.path}/{text}", self.prober.trigger) if text in self.names else NONE
 
     def _probe(self, name: str, path: Path) -> Probe:
         try:
@@ -163,7 +179,7 @@ class _Reading:
         texts = {name for name in self.names if ending(name) == ".txt"}
         if self.listed is not None:
             return len(texts)
-        return len(texts - {PurePosixPath(name).with_suffix(".txt").name for name in media})
+        return len(texts - {f"{stem(name)}.txt" for name in media})
 
 
 def _stems(at: Callable[[str], str], folder: str | None) -> Mapping[str, str]:
@@ -171,7 +187,7 @@ def _stems(at: Callable[[str], str], folder: str | None) -> Mapping[str, str]:
     if folder is None:
         return {}
     with os.scandir(at(folder)) as entries:
-        return {PurePosixPath(e.name).stem: e.path for e in sorted(entries, key=_name) if e.is_file()}
+        return {stem(e.name): e.path for e in sorted(entries, key=_name) if e.is_file()}
 
 
 def _name(entry: os.DirEntry[Any]) -> str:

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dpcompile.inspection.media import Probe
 
 _VERSION = 1
 _FIELDS = [field.name for field in fields(Probe)]
+_values = attrgetter(*_FIELDS)
 
 
 class Remembered:
@@ -37,7 +39,7 @@ class Remembered:
         return Probe(**dict(zip(_FIELDS, entry[2], strict=True)))
 
     def put(self, name: str, stat: os.stat_result, probe: Probe) -> None:
-        self._new[name] = [stat.st_size, stat.st_mtime_ns, list(astuple(probe))]
+        self._new[name] = [stat.st_size, stat.st_mtime_ns, list(_values(probe))]
 
     def save(self) -> None:
         """Writes what this run met, in place of what earlier ones did. A store that cannot be written is left."""

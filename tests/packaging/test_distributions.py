@@ -15,8 +15,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.packaging
-
 REQUIREMENTS = ["click", "jinja2", "jsonschema", "pyyaml", "toml==0.10.2"]
 SHIPPED_AS = {
     "dpcompile": "dpcompile",

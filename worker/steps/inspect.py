@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def _inspect(context: StepContext) -> dict[str, Inspection]:
         context.stop.check()
         context.emit("progress", done=done, total=total, unit="files")
 
-    prober = Prober(store=Path(context.plan.folders["job"]) / "probes", progress=progress)
+    prober = Prober(store=Path(context.plan.folders["job"]) / "probes", progress=progress, clock=time.monotonic)
     examiner = Examiner(facts_of(context.plan), wishes_of(context.plan, _memory()), prober, Place())
     return {
         f"train-{files.name}" if files.name else "train": examiner.examine(files)
