@@ -23,7 +23,13 @@ TYPES = frozenset(
 NAMED_NOWHERE = frozenset({"seed", "pseudo_huber_c", "image_eval_micro_batch_size_per_gpu"})
 """Dead keys of train.toml that the code does not even name at that commit; other dead keys are read without effect."""
 
-_TABLES = ("model", "adapter", "optimizer", "monitoring")
+_TABLES = {
+    "model": "train.py:106",
+    "adapter": "train.py:115",
+    "optimizer": "train.py:422",
+    "monitoring": "train.py:561",
+}
+"""The tables of train.toml, and where the code first looks for each."""
 
 
 class Reading(Enum):
@@ -88,7 +94,7 @@ def _trainer_keys(trainer: TrainerKeys) -> Keys:
     for scope, fields in trainer.scopes.items():
         if scope != "model":
             _add(found, scope, fields.values())
-    found["root"] |= {name: Key(reading=Reading.MAYBE) for name in _TABLES}
+    found["root"] |= {name: Key(reading=Reading.YES, source=source) for name, source in _TABLES.items()}
     # All other keys of [optimizer] are handed on to the class of the optimizer, whatever they are.
     passed_on = {*found["optimizer"], *trainer.definitions["optimizer_arguments"]} - CONSUMED_ARGUMENTS
     found["optimizer"] |= {name: Key(reading=Reading.MAYBE) for name in passed_on}

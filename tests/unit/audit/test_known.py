@@ -34,7 +34,7 @@ def test_keys_that_the_code_does_not_name_are_dead_in_the_schema(shipped: Known)
     ("scope", "name", "reading"),
     [
         ("root", "epochs", Reading.YES),
-        ("root", "adapter", Reading.MAYBE),
+        ("root", "adapter", Reading.YES),
         ("root", "lora", Reading.MAYBE),
         ("adapter", "alpha", Reading.MAYBE),
         ("optimizer", "gradient_release", Reading.YES),
@@ -74,3 +74,8 @@ def test_specs_of_ones_own_count(tmp_path: Path) -> None:
 
     assert catalogue.problems() == ()
     assert load_known(catalogue).types["sdxl"].keys["model"]["extra"].reading is Reading.YES
+
+
+def test_a_whole_table_that_is_gone_would_be_told(shipped: Known) -> None:
+    tables = ("model", "adapter", "optimizer", "monitoring")
+    assert {shipped.keys["root"][name].reading for name in tables} == {Reading.YES}
