@@ -19,7 +19,7 @@ from dpcompile.diagnostics import Diagnostic, has_errors
 from dpcompile.documents import Document, parse_json, parse_value
 from dpcompile.folders import DEFAULT_VOLUME, Folders, made_job_id, make_folders
 from dpcompile.inplace import check_in_place
-from dpcompile.job import JobInput, check_job, job_fields, read_job, secrets_by_set
+from dpcompile.job import JobInput, check_job, empty_values, job_fields, read_job, secrets_by_set
 from dpcompile.locate import locate
 from dpcompile.misnamed import Naming
 from dpcompile.plan import Plan, canonical
@@ -27,7 +27,7 @@ from dpcompile.planinput import PlanInput, Training
 from dpcompile.planner import make_plan
 from dpcompile.render import RenderedFile, render
 from dpcompile.resolve import ResolvedConfig
-from dpcompile.secrecy import PLACEHOLDER, SECRET_FIELDS, Secrets, find_secrets, redacted_job
+from dpcompile.secrecy import Secrets, find_secrets, misplaced, redacted_job
 from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec
 from dpcompile.trainings import Part, check_one_dataset, combined
@@ -127,7 +127,7 @@ def _compile(
         *check_data(job),
         *check_in_place(job),
         *secrets_by_set(job),
-        *_empty_values(job),
+        *empty_values(job),
     )
     usable = folders or Folders(volume=DEFAULT_VOLUME, job_id="job")
     if not well_formed:
@@ -206,21 +206,6 @@ def _check_preset(job: JobInput, spec: ModelSpec) -> Iterator[Diagnostic]:
         yield finding("DPC207", where, f"{spec.name} has no preset {quote(name)}", hint, file=file)
 
 
-def _empty_values(job: JobInput) -> Iterator[Diagnostic]:
-    """Empty texts and placeholders count as not set; that is said, not done in silence."""
-    optional = [place for place, _env in SECRET_FIELDS.values()]
-    optional += [("dataset", "images_url"), ("dataset", "videos_url"), ("dataset", "trigger_word")]
-    optional += [("dataset", "eval", "images_url"), ("dataset", "eval", "videos_url")]
-    for place in optional:
-        node: Any = job.value
-        for part in place:
-            node = node.get(part) if isinstance(node, Mapping) else None
-        if node == "" or (node == PLACEHOLDER and place[0] != "dataset"):
-            file, where = job.place(place)
-            text = f"{'.'.join(place)} is {'empty' if node == '' else 'a placeholder'} and counts as not set"
-            yield finding("DPC229", where, text, "Take it out, or fill it in.", file=file)
-
-
 def _facts(
     job: JobInput, spec: ModelSpec, catalogue: Catalogue, assembled: Assembled, data: tuple[DataFolder, ...]
 ) -> Facts:
@@ -279,10 +264,11 @@ def _write(
 def _leaks(plan: Plan, facts: Facts, secrets: Secrets) -> Iterator[Diagnostic]:
     """A secret that was also written where it would be seen, such as a token used as a trigger word."""
     if secrets.texts and secrets.found_in(*plan.texts()):
-        file, where = facts.job.place(())
-        text = "the text of a secret also stands in a field that goes into the plan or a TOML file"
-        hint = "Look for it in names, paths and captions; secrets belong in api_keys and output only."
-        yield finding("DPC505", where, text, hint, file=file)
+        for path in tuple(misplaced(facts.job.value, secrets)) or ((),):
+            file, where = facts.job.place(path)
+            text = "the text of a secret stands here too, and would get into the plan or a TOML file"
+            hint = "Secrets belong in api_keys and output only. If the job was sent anywhere, make a new one."
+            yield finding("DPC505", where, text, hint, file=file)
 
 
 def _placed(diagnostics: Sequence[Diagnostic], document: Document | None) -> tuple[Diagnostic, ...]:

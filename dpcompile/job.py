@@ -225,3 +225,18 @@ def _remedy(problem: Problem, training_names: frozenset[str]) -> str:
     if problem.code == "DPC201" and str(problem.path[-1]) in training_names:
         return f'It is a training setting: write it inside "training": {{"{problem.path[-1]}": …}}.'
     return problem.hint
+
+
+def empty_values(job: JobInput) -> Iterator[Diagnostic]:
+    """Empty texts and placeholders count as not set; that is said, not done in silence."""
+    optional = [place for place, _env in SECRET_FIELDS.values()]
+    optional += [("dataset", "images_url"), ("dataset", "videos_url"), ("dataset", "trigger_word")]
+    optional += [("dataset", "eval", "images_url"), ("dataset", "eval", "videos_url")]
+    for place in optional:
+        node: Any = job.value
+        for part in place:
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if node == "" or (node == PLACEHOLDER and place[0] != "dataset"):
+            file, where = job.place(place)
+            text = f"{'.'.join(place)} is {'empty' if node == '' else 'a placeholder'} and counts as not set"
+            yield finding("DPC229", where, text, "Take it out, or fill it in.", file=file)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dpcompile.diagnostics import Diagnostic
-from dpcompile.keypath import pointer
+from dpcompile.keypath import KeyPath, pointer
 
 PLACEHOLDER = "token_here"
 """A template's stand-in for a token; it counts as unset."""
@@ -117,6 +117,21 @@ def find_secrets(*jobs: Any) -> Secrets:
     found = {text for part in parts for text in _secrets_of(part)}
     forms = {form for text in found for form in _forms(text)}
     return Secrets(texts=tuple(sorted(forms, key=lambda s: (-len(s), s))))
+
+
+def misplaced(job: Any, secrets: Secrets) -> Iterator[KeyPath]:
+    """The places of a job where a secret stands and does not belong: beside the fields that are there for it."""
+    meant = {*(place for place, _env in SECRET_FIELDS.values()), *LOCATION_FIELDS.values()}
+    stack: list[tuple[KeyPath, Any]] = [((), job)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, dict):
+            stack.extend(((*path, key), value) for key, value in reversed(node.items()))
+        elif isinstance(node, list):
+            stack.extend(((*path, n), value) for n, value in reversed(list(enumerate(node))))
+        elif path not in meant and path[-1:] != (WANDB_KEY,) and path[:2] != ("launch", "env"):
+            if secrets.found_in(node):
+                yield path
 
 
 def _forms(text: str) -> Iterator[str]:
