@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_MIB, _GIB = 1 << 20, 1 << 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingLimits:
@@ -28,11 +30,54 @@ class TrainingLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """How much a job may fetch, and how patiently."""
+
+    max_gib: float = 200
+    """What is downloaded."""
+    max_unpacked_gib: float = 400
+    """What comes out of the archives."""
+    max_files: int = 500_000
+    """Entries of archives and folders, junk included."""
+    max_ratio: float = 100
+    """How many times its own size an archive may become."""
+    ratio_from_mib: float = 256
+    """Below so much unpacked nobody asks for the ratio: captions alone compress well."""
+    max_minutes: float = 360
+    """The whole fetch."""
+    stall_seconds: float = 60
+    """After so long without a byte a connection is given up."""
+    pause_seconds: float = 1
+    """Before a request that brought nothing is made again; each further pause is longer, the sixth is the last."""
+    connections: int = 8
+    """How many files are downloaded at once, where there are several."""
+
+    @property
+    def download_bytes(self) -> int:
+        return int(self.max_gib * _GIB)
+
+    @property
+    def unpacked_bytes(self) -> int:
+        return int(self.max_unpacked_gib * _GIB)
+
+    @property
+    def ratio_from_bytes(self) -> int:
+        return int(self.ratio_from_mib * _MIB)
+
+    @property
+    def pauses(self) -> tuple[float, ...]:
+        """Seconds between attempts that brought nothing; after the last one the download has failed."""
+        return tuple(self.pause_seconds * factor for factor in (1, 2, 4, 8, 16, 30))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Settings of one worker. Each has a default that is right for a rented machine."""
 
     allow_private_addresses: bool = False
     """Whether addresses of a job may lead to private, loopback or link-local hosts."""
+    allow_any_path: bool = False
+    """Whether a job may name paths outside the volume."""
     rehearse: bool = False
     """Everything but the GPU: a stand-in for the trainer, and what is published is marked."""
     time_limit_minutes: float | None = None
@@ -57,6 +102,7 @@ class Settings:
     """Another address of the Gemini API; None for the client's own."""
     gemini_requests_per_minute: float = 15.0
     """How often Gemini is asked at most; 0 for no limit but its own."""
+    fetch: FetchLimits = field(default_factory=FetchLimits)
     training: TrainingLimits = field(default_factory=TrainingLimits)
     retry_seconds: float = 2.0
     """The first wait before a request to a server is tried again; later ones are longer."""

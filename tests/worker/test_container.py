@@ -191,7 +191,7 @@ def test_variables_of_the_hub_s_files_are_ones_that_the_worker_reads() -> None:
     values = {each["key"]: str(each["input"]["default"]).lower() for each in hub}
     values |= {each["key"]: each["value"] for each in tests}
 
-    known = {"HF_TOKEN", "GEMINI_API_KEY", "NETWORK_VOLUME", "DPCOMPILE_ALLOW_ANY_PATH"}
+    known = {"HF_TOKEN", "GEMINI_API_KEY", "NETWORK_VOLUME"}
     settings = [name for name in values if name not in known]
     assert {name: read_settings({name: values[name]}) for name in settings}
     defaults = read_settings({})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import re
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dpcompile.secrecy import SECRET_FIELDS, WANDB_ENV
 from worker.environment import SettingsError, read_settings, variable
 from worker.settings import Settings
 
@@ -45,6 +48,20 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     )
 
 
+def test_a_variable_that_is_no_setting_is_told_with_the_one_that_is_meant() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"DPCOMPILE_TIME_LIMIT_MINUTE": "170", "DPCOMPILE_FETCH_MAX_FILES": "0"})
+    assert str(caught.value) == (
+        "DPCOMPILE_FETCH_MAX_FILES must be a whole number, 1 or more, but is '0';"
+        " DPCOMPILE_TIME_LIMIT_MINUTE is not a setting. Did you mean DPCOMPILE_TIME_LIMIT_MINUTES?"
+    )
+
+
+def test_variables_that_others_read_are_left_to_them() -> None:
+    others = {"DPCOMPILE_SPECS": "/specs", "DPCOMPILE_STANDIN": "nan@3", "DPCOMPILE_TRAINING": "x"}
+    assert read_settings(others) == Settings(environ=others)
+
+
 def all_settings(group: type[Any] = Settings, above: str = "") -> Iterator[tuple[str, Any]]:
     """Name -> default, of settings within settings too."""
     kinds = typing.get_type_hints(group)
@@ -63,3 +80,21 @@ def test_every_setting_can_be_read_back_from_its_own_text(name: str, default: An
     other = default + 1 if type(default) in (int, float) else default
     read = read_settings({variable(name.replace(".", "_")): str(other)})
     assert operator.attrgetter(name)(read) == other
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "worker.md").read_text("utf-8")
+TABLE = dict(re.findall(r"^\| `(DPCOMPILE_\w+)` \| (.*?) ?\| .+ \|$", PAGE, re.MULTILINE))
+
+
+def test_the_page_has_every_setting_with_its_default() -> None:
+    told = {variable(name.replace(".", "_")): default for name, default in all_settings()}
+
+    assert TABLE.keys() == told.keys()
+    read = read_settings({name: text for name, text in TABLE.items() if text})
+    assert dataclasses.replace(read, environ={}) == Settings(environ={})
+    assert {name for name, text in TABLE.items() if not text} == {n for n, default in told.items() if default is None}
+
+
+def test_the_page_names_every_variable_that_may_hold_a_token() -> None:
+    names = {name for _place, env in SECRET_FIELDS.values() for name in env} | set(WANDB_ENV)
+    assert {name for name in names if f"`{name}`" not in PAGE} == set()

@@ -19,10 +19,10 @@ from typing import Literal
 
 from worker.fetching.faults import bad_archive, disk_full, over_limit, size, telling_a_full_disk
 from worker.fetching.files import CHUNK, Gathered, Member, write
-from worker.fetching.limits import FetchLimits
 from worker.fetching.media import kind_of
 from worker.fetching.names import clean_path, from_zip
 from worker.fetching.progress import Watch
+from worker.settings import FetchLimits
 
 Format = Literal["zip", "tar", "gzip", "bzip2", "xz", "zstd", "7z", "rar", "html", "empty"]
 
@@ -83,8 +83,8 @@ class Budget:
 
     def entry(self) -> None:
         self._entries += 1
-        if self._entries > self._limits.files:
-            text = f"{self._name} has more than {self._limits.files} entries"
+        if self._entries > self._limits.max_files:
+            text = f"{self._name} has more than {self._limits.max_files} entries"
             raise over_limit(text, "DPCOMPILE_FETCH_MAX_FILES")
 
     def counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -99,8 +99,8 @@ class Budget:
         if self._written > limits.unpacked_bytes:
             text = f"{self._name} becomes more than {size(limits.unpacked_bytes)} when unpacked"
             raise over_limit(text, "DPCOMPILE_FETCH_MAX_UNPACKED_GIB")
-        if self._written > limits.ratio_from_bytes and self._written > limits.ratio * self._packed:
-            text = f"{self._name} becomes more than {limits.ratio} times its size when unpacked"
+        if self._written > limits.ratio_from_bytes and self._written > limits.max_ratio * self._packed:
+            text = f"{self._name} becomes more than {limits.max_ratio:g} times its size when unpacked"
             raise over_limit(text, "DPCOMPILE_FETCH_MAX_RATIO")
 
 

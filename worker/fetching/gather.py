@@ -8,11 +8,11 @@ from pathlib import Path
 from worker.fetching.archive import Format, sniff, unpack_zip
 from worker.fetching.faults import bad_archive, disk_full, size
 from worker.fetching.files import Gathered, Member, pieces, sha256_of, write
-from worker.fetching.limits import FetchLimits
 from worker.fetching.media import kind_of
 from worker.fetching.progress import Watch
 from worker.fetching.source import Fetched, Raw
 from worker.fetching.tarball import OPEN, unpack_tar
+from worker.settings import FetchLimits
 
 _UNKNOWN_HINT = "Upload the files as .zip or .tar.gz."
 _PAGE_HINT = (

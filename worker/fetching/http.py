@@ -12,8 +12,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from worker.fetching.addresses import is_public, refused
 from worker.fetching.faults import not_given
-from worker.fetching.limits import FetchLimits
 from worker.fetching.progress import Watch
+from worker.settings import FetchLimits
 
 if TYPE_CHECKING:
     import requests

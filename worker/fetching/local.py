@@ -12,23 +12,23 @@ from typing import Any
 
 from worker.errors import StepFailed
 from worker.fetching.faults import over_limit
-from worker.fetching.limits import FetchLimits
 from worker.fetching.media import kind_of
 from worker.fetching.names import from_bytes
 from worker.fetching.progress import Watch
 from worker.fetching.source import Fetched, Raw
+from worker.settings import Settings
 
 
 class LocalSource:
     """A path that a job names. It is read and never changed."""
 
-    def __init__(self, address: str, volume: Path, own: Path, watch: Watch, limits: FetchLimits) -> None:
+    def __init__(self, address: str, volume: Path, own: Path, watch: Watch, settings: Settings) -> None:
         """A path below `volume`; `own` is the folder of the store, which is not looked into."""
         self._shown = address
         self._watch = watch
-        self._limits = limits
+        self._limits = settings.fetch
         self._own = own.resolve()
-        self._path = _inside(address, volume, any_path=limits.any_path)
+        self._path = _inside(address, volume, any_path=settings.allow_any_path)
 
     def unchanged(self, version: Mapping[str, Any]) -> bool:
         return version.get("files") == self._version()
@@ -79,8 +79,8 @@ class LocalSource:
             folders[:] = sorted(n for n in folders if n not in links and (here / n) != self._own)
             for name in sorted([*files, *links]):
                 count += 1
-                if count > self._limits.files:
-                    text = f"{self._shown} has more than {self._limits.files} files"
+                if count > self._limits.max_files:
+                    text = f"{self._shown} has more than {self._limits.max_files} files"
                     raise over_limit(text, "DPCOMPILE_FETCH_MAX_FILES")
                 yield here / name
 

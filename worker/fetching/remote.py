@@ -67,8 +67,8 @@ def _check_limits(client: Client, wanted: Sequence[RemoteFile], into: Path, show
 
     limits = client.limits
     total = sum(file.size for file in wanted)
-    if len(wanted) > limits.files:
-        raise over_limit(f"{shown} has {len(wanted)} files, more than {limits.files}", "DPCOMPILE_FETCH_MAX_FILES")
+    if len(wanted) > limits.max_files:
+        raise over_limit(f"{shown} has {len(wanted)} files, more than {limits.max_files}", "DPCOMPILE_FETCH_MAX_FILES")
     if total > limits.download_bytes:
         text = f"{shown} has {size(total)}, more than {size(limits.download_bytes)}"
         raise over_limit(text, "DPCOMPILE_FETCH_MAX_GIB")

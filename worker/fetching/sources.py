@@ -10,12 +10,12 @@ from worker.errors import StepFailed
 from worker.fetching.download import Request
 from worker.fetching.http import Client
 from worker.fetching.hub import HubSource
-from worker.fetching.limits import FetchLimits
 from worker.fetching.local import LocalSource
 from worker.fetching.progress import Watch
 from worker.fetching.s3 import S3Access, S3Source
 from worker.fetching.source import Source
 from worker.fetching.web import WebSource
+from worker.settings import FetchLimits
 
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "BUCKET_ENDPOINT_URL")
 _S3_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -32,7 +32,7 @@ def client_of(context: StepContext, watch: Watch, limits: FetchLimits) -> Client
     return Client(watch, limits, allow_private=private)
 
 
-def source_of(context: StepContext, client: Client, watch: Watch, limits: FetchLimits) -> Source:
+def source_of(context: StepContext, client: Client, watch: Watch) -> Source:
     """The source that a fetch step names."""
     args = context.step.args
     shown = str(args["source"])
@@ -48,7 +48,7 @@ def source_of(context: StepContext, client: Client, watch: Watch, limits: FetchL
             return S3Source(client, shown, _s3_access(context))
         case "path":
             volume = Path(context.plan.folders["volume"])
-            return LocalSource(shown, volume, Path(args["to"]).parent, watch, limits)
+            return LocalSource(shown, volume, Path(args["to"]).parent, watch, context.settings)
     raise StepFailed("DPC719", f"{shown} is of an unknown kind", "Compile the job again.", resumable=False)
 
 

@@ -10,10 +10,10 @@ from typing import IO, Any, cast
 from worker.fetching.archive import BROKEN, Budget, numbered
 from worker.fetching.faults import bad_archive, telling_a_full_disk
 from worker.fetching.files import CHUNK, Gathered, Member, pieces, write
-from worker.fetching.limits import FetchLimits
 from worker.fetching.media import kind_of
 from worker.fetching.names import clean_path, from_bytes
 from worker.fetching.progress import Watch
+from worker.settings import FetchLimits
 
 _LONGEST_READ = 16 << 20  # bytes; only a header that lies asks for more at once
 

@@ -10,7 +10,6 @@ from worker.context import StepContext
 from worker.errors import StepFailed
 from worker.fetching.faults import disk_full, is_full
 from worker.fetching.gather import gather
-from worker.fetching.limits import FetchLimits
 from worker.fetching.locks import locked
 from worker.fetching.manifest import Manifest
 from worker.fetching.media import kind_of
@@ -19,6 +18,7 @@ from worker.fetching.source import Source
 from worker.fetching.sources import client_of, source_of
 from worker.fetching.store import Store, captioned
 from worker.fetching.tidy import arrange, some
+from worker.settings import FetchLimits
 
 # What came is of no use after these; after the others, the next run goes on from it.
 _CLEANED = ("DPC713", "DPC714", "DPC715", "DPC716", "DPC717")
@@ -31,8 +31,8 @@ def run(context: StepContext) -> dict[str, Any]:
     that is equal for equal data) and `kept`: whether the folder is the one of an earlier fetch, so that
     captions and the trainer's cache in it are good.
     """
-    limits = FetchLimits.from_environ(context.settings.environ)
-    watch = Watch(context.stop, context.emit, limits.seconds)
+    limits = context.settings.fetch
+    watch = Watch(context.stop, context.emit, limits.max_minutes * 60)
     store = Store(Path(context.step.args["to"]))
     try:
         with locked(store.lock, watch, what=f"the dataset {store.folder.name}"):
@@ -48,7 +48,7 @@ def _fetch(context: StepContext, store: Store, watch: Watch, limits: FetchLimits
     store.recover()
     before = store.kept()
     with client_of(context, watch, limits) as client:
-        source = source_of(context, client, watch, limits)
+        source = source_of(context, client, watch)
         if before is not None and _unchanged(source, before, watch):
             return _keep(store, before, watch)
         try:

@@ -14,6 +14,7 @@ import pytest
 
 from dpcompile.plan import Step
 from tests.worker.modelruns import Run, a_plan, plain_settings
+from worker.environment import read_settings
 from worker.errors import StepFailed
 from worker.secretstore import SecretStore
 from worker.steps import fetch
@@ -55,7 +56,8 @@ def a_run(tmp_path: Path, source: str, *, kind: str = "http", media: str = "imag
         "to": str(volume / "work" / "datasets" / "d"),
     }
     environ = {"HOME": str(volume), **more.pop("environ", {})}
-    settings = plain_settings(environ, **{"allow_private_addresses": True, **more.pop("settings", {})})
+    read = {field: getattr(read_settings(environ), field) for field in ("fetch", "allow_any_path")}
+    settings = plain_settings(environ, **{"allow_private_addresses": True, **read, **more.pop("settings", {})})
     steps = [Step(id="fetch", kind="fetch", needs=(), args=args), *more.pop("steps", ())]
     return Run(plan=a_plan(volume, steps), settings=settings, secrets=SecretStore(secrets))
 

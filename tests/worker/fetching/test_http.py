@@ -16,7 +16,7 @@ from tests.worker.fetching.fetches import a_run, beside, dataset, failure, fetch
 from worker.errors import Stopped
 from worker.fetching import http
 from worker.fetching.addresses import is_public
-from worker.fetching.limits import FetchLimits
+from worker.settings import FetchLimits
 
 PHOTOS = {f"photos/{n}.png": picture(n) for n in range(40)} | {"photos/1.txt": b"a red dot"}
 FLAT = {name.removeprefix("photos/"): content for name, content in PHOTOS.items()}
@@ -32,12 +32,7 @@ def server() -> Iterator[FileServer]:
 
 @pytest.fixture(autouse=True)
 def _without_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = FetchLimits.from_environ
-
-    def hasty(environ: Any) -> FetchLimits:
-        return dataclasses.replace(usual(environ), pauses=(0, 0, 0))
-
-    monkeypatch.setattr(FetchLimits, "from_environ", hasty)
+    monkeypatch.setattr(FetchLimits, "pauses", (0, 0, 0))
 
 
 def test_an_archive_becomes_a_flat_folder_and_nothing_else_is_left(server: FileServer, tmp_path: Path) -> None:
