@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dpcompile.catalogue import Catalogue
@@ -29,6 +29,8 @@ class Side:
     defaults: Mapping[KeyPath, Any]
     steps: Mapping[KeyPath, Any] | None
     """What a plan does beside its files; None for files alone."""
+    unknown: frozenset[str] = frozenset()
+    """Files whose content is not known: nothing in them is compared."""
 
     def get(self, key: KeyPath) -> Any:
         return self.values.get(key, self.defaults.get(key))
@@ -57,6 +59,8 @@ def differences(first: Side, second: Side) -> Iterator[Difference]:
         if one != other:
             yield Difference(key=dotted(key), first=one, second=other, first_is_default=False, second_is_default=False)
     for key in dict.fromkeys((*first.values, *second.values)):
+        if key[0] in first.unknown | second.unknown:
+            continue
         one, other = first.get(key), second.get(key)
         if not identical(in_decimals(one), in_decimals(other)):
             yield Difference(
@@ -77,7 +81,8 @@ def of_files(files: Files, catalogue: Catalogue) -> Side:
     names = {f"eval.{n + 1}": f"eval.{each.name}" for n, each in enumerate(files.evals)}
     entries = import_files(files, catalogue).entries
     unread = {(names.get(str(e.key[0]), e.key[0]), *e.key[1:]) for e in entries if e.kind == "unread"}
-    return _side(trees, None, catalogue, unread)
+    unknown = frozenset(str(key[1]) for key, _name in files.missing if key == ("train", "dataset"))
+    return replace(_side(trees, None, catalogue, unread), unknown=unknown)
 
 
 def of_plan(plan: Plan, catalogue: Catalogue) -> Side:

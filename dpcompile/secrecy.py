@@ -130,8 +130,7 @@ def misplaced(job: Any, secrets: Secrets) -> Iterator[KeyPath]:
         elif isinstance(node, list):
             stack.extend(((*path, n), value) for n, value in reversed(list(enumerate(node))))
         elif path not in meant and path[-1:] != (WANDB_KEY,) and path[:2] != ("launch", "env"):
-            if secrets.found_in(node):
-                yield path
+            yield from (path,) if secrets.found_in(node) else ()
 
 
 def _forms(text: str) -> Iterator[str]:

@@ -13,9 +13,12 @@ from dpcompile.commands.common import FINDINGS, OK, Common, compile_data, read_f
 from dpcompile.commands.trainerfiles import read_files
 from dpcompile.comparing import Difference, Side, differences, of_files, of_plan
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.importing.recognising import recognise
+from dpcompile.importing.written import Files
 from dpcompile.plan import PlanError
 from dpcompile.plan import from_json as plan_from_json
 from dpcompile.report import as_json, printable
+from dpcompile.tomlfiles import TomlFile
 from dpcompile.wording import quote
 
 
@@ -85,6 +88,12 @@ def _of_toml(name: str, catalogue: Catalogue) -> Side:
     read = read_files(name, None, ())
     if read.files is None:
         raise _Unreadable(read.diagnostics)
+    what = recognise(read.files.train.value, catalogue.foreign_keys())
+    if what.kind == "dataset":
+        nothing = TomlFile(file=name, value={}, text="", offsets={})
+        return of_files(Files(train=nothing, dataset=read.files.train), catalogue)
+    if what.kind == "other":
+        raise click.UsageError(f"{name} is a config of {what.trainer}, which cannot be compared.")
     for _key, file in read.files.missing:
         click.echo(f"{name}: {file} was not found from here, and is not compared", err=True)
     return of_files(read.files, catalogue)

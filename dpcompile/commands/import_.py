@@ -12,7 +12,7 @@ import click
 from dpcompile.catalogue import Catalogue
 from dpcompile.commands.common import FINDINGS, OK, Common, model_of, tell, wrapped
 from dpcompile.commands.imported import to_json, write_job
-from dpcompile.commands.importfolder import import_folder
+from dpcompile.commands.importfolder import import_folder, tree_of
 from dpcompile.commands.trainerfiles import Read, read_files
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.importing.importer import Imported, import_files, summary
@@ -47,10 +47,21 @@ def run(sources: Sequence[str], common: Common, given: Given) -> int:
         if given.dataset or given.evals:
             raise click.UsageError("--dataset and --eval go with one training file.")
         return import_folder(sources, convert, given.out, given.form, catalogue)
+    _refuse_other_forms(sources[0], catalogue)
     read = read_files(sources[0], given.dataset, given.evals)
     if read.files is not None:
         _refuse_others(read.files.train.value, sources[0], catalogue)
     return _tell(read, convert(read), given)
+
+
+def _refuse_other_forms(name: str, catalogue: Catalogue) -> None:
+    """A file in JSON or YAML is a job, or a config of another trainer."""
+    if Path(name).suffix.lower() in (".json", ".yaml", ".yml"):
+        tree, _broken = tree_of(Path(name))
+        what = recognise(tree, catalogue.foreign_keys())
+        kind = f"a config of {what.trainer}" if what.kind == "other" else "a job already" if what.kind == "job" else ""
+        if kind:
+            raise click.UsageError(f"{name} is {kind}, not a TOML file of diffusion-pipe.")
 
 
 def _refuse_others(tree: Any, name: str, catalogue: Catalogue) -> None:
@@ -58,6 +69,8 @@ def _refuse_others(tree: Any, name: str, catalogue: Catalogue) -> None:
     what = recognise(tree, catalogue.foreign_keys())
     if what.kind == "dataset":
         raise click.UsageError(f"{name} is a dataset file: name the training file, and this one with --dataset.")
+    if what.kind == "unknown":
+        raise click.UsageError(f"{name} is no training file of diffusion-pipe: it has neither [model] nor [optimizer].")
     if what.kind == "other":
         raise click.UsageError(f"{name} is a config of {what.trainer}, not of diffusion-pipe, and cannot be imported.")
 
@@ -79,7 +92,7 @@ def _tell(read: Read, imported: Imported | None, given: Given) -> int:
 
 
 _TITLES = {
-    "crash": "Stops the trainer at once",
+    "crash": "Stops the trainer before it encodes anything",
     "late": "Stops the trainer later, or trains something else",
     "unread": "Never read by the trainer",
     "inert": "Has no effect",

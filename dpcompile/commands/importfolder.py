@@ -77,7 +77,7 @@ def _import(
     out: str | None,
     foreign: Mapping[str, Any],
 ) -> _Row | None:
-    tree, broken = _tree(file)
+    tree, broken = tree_of(file)
     if broken:
         found = [{"kind": "crash", "key": "", "message": d.message, "hint": d.hint, "line": d.line} for d in broken]
         text = f"not TOML, line {broken[0].line}: {broken[0].message}" if broken[0].line else broken[0].message
@@ -105,7 +105,8 @@ def _import(
     )
 
 
-def _tree(file: Path) -> tuple[Any, tuple[Diagnostic, ...]]:
+def tree_of(file: Path) -> tuple[Any, tuple[Diagnostic, ...]]:
+    """What a TOML, JSON or YAML file holds, or why a TOML file cannot be read; None for what else it cannot read."""
     if file.suffix.lower() == ".toml":
         read, found = read_toml_file(str(file))
         return (read.value if read else None), tuple(d for d in found if d.severity == "error") if read is None else ()

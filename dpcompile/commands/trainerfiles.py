@@ -11,7 +11,7 @@ import click
 
 from dpcompile.commands.common import read_file, shown_name
 from dpcompile.diagnostics import Diagnostic
-from dpcompile.importing.written import EVALS, EvalFile, Files
+from dpcompile.importing.written import EVALS, EvalFile, Files, eval_name
 from dpcompile.keypath import KeyPath
 from dpcompile.tomlfiles import TomlFile, parse_toml
 
@@ -87,15 +87,15 @@ def _named(evals: tuple[str, ...]) -> dict[str, str]:
 
 
 def _eval_datasets(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name and path of each evaluation set (train.py:436-442)."""
+    """Name and path of each evaluation set; of one name the last one counts (train.py:436-446)."""
     listed = tree.get(EVALS)
-    sets: list[tuple[str, str]] = []
+    sets: dict[str, str] = {}
     for n, each in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(each, str):
-            sets.append((f"eval{n}", each))
-        elif isinstance(each, dict) and isinstance(each.get("config"), str):
-            sets.append((str(each.get("name", f"eval{n}")), each["config"]))
-    return sets
+        path = each if isinstance(each, str) else each.get("config") if isinstance(each, dict) else None
+        if isinstance(path, str):
+            sets.pop(eval_name(n, each), None)
+            sets[eval_name(n, each)] = path
+    return list(sets.items())
 
 
 def _find(path: str, train: str) -> str | None:

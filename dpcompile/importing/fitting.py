@@ -26,6 +26,7 @@ _SKIPS: KeyPath = ("dataset", "skip_empty_caption")
 """Said by `dataset.missing_caption`."""
 
 _SAVING = ("save_every_n_epochs", "save_every_n_steps", "save_every_n_examples")
+"""The trainer needs one of them, so a job keeps its model's where the files have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,13 @@ class Fitted:
     def size(self) -> int:
         """How much the job says beside what the model spec does."""
         return sum(1 for _leaf in _leaves(self.job))
+
+    def whole(self, wanted: Wanted) -> dict[str, Any]:
+        """The job with every wanted setting in so many words, for checks that ask what was written."""
+        job = copy.deepcopy(self.job)
+        job.setdefault("training", {})
+        _apply(job, wanted.settings.items())
+        return job
 
 
 def fit(wanted: Wanted, naming: Naming, folders: Folders) -> Fitted:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dpcompile.catalogue import Catalogue
 from dpcompile.compiler import compile_job, naming_of
 from dpcompile.folders import DEFAULT_VOLUME, Folders
-from dpcompile.importing.choosing import candidates, fork_spec, fork_yaml, shared_names
+from dpcompile.importing.choosing import candidates, fork_spec, fork_yaml, likeness, nearly
+from dpcompile.importing.faults import absent, control_characters, evaluation_sets, misshapen, wandb
 from dpcompile.importing.fitting import JOB_FILE, Fitted, Wanted, fit
-from dpcompile.importing.report import KINDS, Entry, entry, missing, of_job
+from dpcompile.importing.passing import in_json, passed_through
+from dpcompile.importing.report import KINDS, Entry, entry, of_job
 from dpcompile.importing.unread import explain, is_read
-from dpcompile.importing.written import EVALS, Files, Misshapen, Written, settings_of
+from dpcompile.importing.written import EVALS, Files, Written, in_whole, settings_of
 from dpcompile.keypath import KeyPath
 from dpcompile.misnamed import Naming
 from dpcompile.secrecy import WANDB_KEY
 from dpcompile.spec import ModelSpec
-from dpcompile.trainer import SCOPES
 from dpcompile.wording import listing, quote
 
 _ALPHA: KeyPath = ("train", "adapter", "alpha")
@@ -27,6 +27,7 @@ _OWN: dict[KeyPath, str] = {
     ("train", "output_dir"): "each job has its own output folder on the volume",
     ("train", "dataset"): "the dataset file is a part of the job now",
     ("train", EVALS): "the evaluation sets are a part of the job now",
+    ("train", "resume_from_checkpoint"): "which run to go on with is said by launch.resume of a job",
 }
 """What the job has no setting for, and why."""
 
@@ -56,39 +57,44 @@ def import_files(
     said = [each for each in given if isinstance(each, Written)]
     table = {each.name: each.value for each in said if each.scope == "model"}
     kind = table.get("type")
-    specs = (model,) if model is not None else candidates(kind, catalogue)
+    known = (model,) if model is not None else candidates(kind, catalogue)
+    specs = known or nearly(kind, catalogue)
     fork: dict[str, Any] | None = None
     if not specs:
         base = next(spec for _name, spec, _ in catalogue.all() if spec is not None).chain[0]
         name = kind if isinstance(kind, str) and kind else "unknown"
-        fork = fork_yaml(name, table, base)
+        fork = fork_yaml(name, table, base, catalogue)
         specs = (fork_spec(fork, base, catalogue.trainer),)
     folders = Folders(volume=volume, job_id="imported")
-    tries = [_Attempt(files, said, naming_of(spec, catalogue), folders) for spec in specs]
-    best = min(tries, key=lambda each: (-shared_names(each.spec, table), each.fitted.size, each.spec.name))
-    job = best.fitted.job
-    entries = [*best.entries(), *_misshapen(files, given)]
-    if keep_unread:
-        entries = _passed_through(job, entries, best)
+    best, alike = _best([_Attempt(files, said, naming_of(spec, catalogue), folders) for spec in specs], table)
+    checked: list[Entry] = []
     if fork is None:
-        entries += best.of_checks(job, catalogue, volume)
-    else:
-        entries.append(_of_fork(files, fork["name"]))
+        checked = list(best.of_checks(catalogue, volume))
+        best.leave_out({each.key for each in checked if each.kind == "inert" and each.is_error})
+    job = best.fitted.job
+    entries = [*best.entries(), *misshapen(files, given)]
+    if keep_unread:
+        entries = passed_through(job, entries, files, said)
+    entries += checked if fork is None else [_of_fork(files, kind, fork["name"])]
+    entries += best.of_choice(kind, alike, misspelt=not known and fork is None)
     entries += best.lost({each.key for each in entries})
     ordered = sorted(dict.fromkeys(entries), key=lambda each: (KINDS.index(each.kind), each.file, each.line or 0))
     return Imported(job=job, entries=tuple(ordered), spec=fork)
 
 
+def _best(tries: list[_Attempt], table: Mapping[str, Any]) -> tuple[_Attempt, list[str]]:
+    """The attempt that fits best, and the names of the specs that the files speak for no less."""
+    specs = [each.spec for each in tries]
+    score = {each.spec.name: likeness(each.spec, specs, table) for each in tries}
+    best = min(tries, key=lambda each: (-score[each.spec.name], each.fitted.size, each.spec.name))
+    alike = [name for name in score if score[name] == score[best.spec.name] and name != best.spec.name]
+    return best, alike
+
+
 def _from_elsewhere(said: Written) -> bool:
     """Whether the job says it in fields of its own, or must not say it at all."""
-    path = said.path[0] == "directory" and said.name == "path"
+    path = said.part != "train" and said.path[0] == "directory" and said.name == "path"
     return said.key in _OWN or said.key == ("train", "model", "type") or said.name == WANDB_KEY or path
-
-
-def _in_json(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return all(map(_in_json, value)) if isinstance(value, list) else True
 
 
 class _Attempt:
@@ -100,13 +106,28 @@ class _Attempt:
         self.values = {each.key: each.value for each in said}
         self.wanted = self._wanted()
         self.fitted: Fitted = fit(self.wanted, naming, folders)
+        self._add_gpus()
+
+    def leave_out(self, keys: set[KeyPath]) -> None:
+        """Takes settings out of the job that the trainer ignores and a job may not have."""
+        left = {key: value for key, value in self.wanted.settings.items() if key not in keys}
+        if len(left) < len(self.wanted.settings):
+            self.wanted = replace(self.wanted, settings=left)
+            self.fitted = fit(self.wanted, self.naming, self.folders)
+            self._add_gpus()
+
+    def _add_gpus(self) -> None:
+        """As many GPUs as stages: how many there are is said on the trainer's command line."""
+        stages = self.values.get(("train", "pipeline_stages"))
+        if isinstance(stages, int) and stages > 1:
+            self.fitted.job["launch"] = {"num_gpus": int(stages)}
 
     def _wanted(self) -> Wanted:
         """What the trainer reads, less what the job has from elsewhere."""
         settings = {
-            each.key: each.value
+            each.key: in_whole(each)
             for each in self.said
-            if not _from_elsewhere(each) and each.key != _ALPHA and is_read(each, self.naming) and _in_json(each.value)
+            if not _from_elsewhere(each) and each.key != _ALPHA and is_read(each, self.naming) and in_json(each.value)
         }
         return Wanted(
             settings=settings,
@@ -133,14 +154,17 @@ class _Attempt:
         for each in self.said:
             if each.name == WANDB_KEY:
                 text = "the key of wandb is not copied: a job is shown around, and so is what is published with it"
-                hint = "Give it to the worker as WANDB_API_KEY, or write it into monitoring.wandb_api_key of the job."
+                hint = "Give it to the worker as WANDB_API_KEY."
                 yield entry(self.files, "changed", each.key, text, hint)
-            elif each.path[0] == "directory" and each.name == "path" and isinstance(each.value, str):
-                text = f"{quote(each.value)} stays where it is; captions are read as they are"
-                yield entry(self.files, "kept", each.key, text)
             elif not _from_elsewhere(each):
                 yield from self._entry(each)
-        yield from self._absent()
+            elif each.scope == "directory" and isinstance(each.value, str):
+                text = f"{quote(each.value)} stays where it is; captions are read as they are"
+                yield entry(self.files, "kept", each.key, text)
+        yield from absent(self.files, self.values, self.naming, self.fitted.assembled.config)
+        yield from wandb(self.files, self.values)
+        yield from evaluation_sets(self.files)
+        yield from control_characters(self.files, self.said, self.naming)
         for key, name in self.files.missing:
             text = f"the file {quote(name, 200)} was not found from here, so nothing of it is in the job"
             option = "--dataset FILE" if key == ("train", "dataset") else "--eval NAME=FILE"
@@ -154,7 +178,10 @@ class _Attempt:
         elif told is not None:
             code, message, hint = told
             yield entry(self.files, "unread", said.key, message, hint, code=code)
-        elif not _in_json(said.value):
+        elif in_whole(said) is not said.value:
+            text = f"{said.name} {said.value} is written {in_whole(said)}, which is the same to the trainer"
+            yield entry(self.files, "changed", said.key, text)
+        elif not in_json(said.value):
             text = f"{said.name} is {said.value}, which a job cannot say"
             yield entry(self.files, "changed", said.key, text, "Write a finite number.", code="DPC107")
         elif said.scope == "model" and self._is_elsewhere(said.value):
@@ -165,33 +192,39 @@ class _Attempt:
         """Whether a value is a path, and none below dpcompile's own folders."""
         return isinstance(value, str) and "/" in value and not value.startswith(f"{self.folders.work}/")
 
-    def _absent(self) -> Iterator[Entry]:
-        """Keys that the trainer cannot do without."""
-        rendered = self.fitted.assembled.config
-        for scope in SCOPES:
-            prefix: KeyPath = ("train",) if scope == "root" else ("train", scope)
-            there = scope == "root" or any(key[:2] == prefix for key in self.values)
-            if scope in ("dataset", "directory") or (scope == "adapter" and not there):
-                continue
-            for name, field in self.naming.scopes[scope].items():
-                key = (*prefix, name)
-                if field.required and key not in self.values:
-                    value = None if field.owned else rendered.get(*key)
-                    yield missing(self.files, key, self.spec, field, value)
-
-    def of_checks(self, job: Mapping[str, Any], catalogue: Catalogue, volume: str) -> Iterator[Entry]:
-        """What the checks say of the job."""
-        result = compile_job(job, file=JOB_FILE, catalogue=catalogue, volume=volume, job_id="imported")
+    def of_checks(self, catalogue: Catalogue, volume: str) -> Iterator[Entry]:
+        """What the checks say of a job that has every setting of the files, those too that its model has by default."""
+        whole = self.fitted.whole(self.wanted)
+        result = compile_job(whole, file=JOB_FILE, catalogue=catalogue, volume=volume, job_id="imported")
         for found in result.diagnostics:
             told = of_job(found, self.files, self.naming)
             if told is not None and not self._of_missing(told):
                 yield told
 
     def _of_missing(self, told: Entry) -> bool:
-        """Whether a finding only comes from a file that was not found."""
+        """Whether a finding only comes from a file that was not found, or a table that is not there."""
         evals = any(key == ("train", EVALS) for key, _name in self.files.missing)
+        if told.key[:2] == ("train", "optimizer") and not any(key[:2] == told.key[:2] for key in self.values):
+            return True  # the whole table is missing, which is told
         no_set = evals and told.told is not None and told.told.code == "DPC428"
         return no_set or (told.key[0] == "dataset" and self.files.dataset is None)
+
+    def of_choice(self, kind: object, alike: list[str], *, misspelt: bool) -> Iterator[Entry]:
+        """What was taken for granted of the model, and of the machine."""
+        key: KeyPath = ("train", "model", "type")
+        if misspelt:
+            text = f"the trainer has no model type {quote(kind)}, and stops before it encodes anything"
+            hint = f"The job trains {self.spec.name}, of the type {quote(self.spec.toml_type)}."
+            yield entry(self.files, "crash", key, text, hint, code="DPC206")
+        if alike:
+            text = f"taken for {self.spec.title}; the paths speak no less for {listing(sorted(alike), 'and')}"
+            yield entry(
+                self.files, "kept", key, text, f"If it is another, import with --model, as in --model {alike[0]}."
+            )
+        if "launch" in self.fitted.job:
+            count = self.fitted.job["launch"]["num_gpus"]
+            text = f"how many GPUs there are is said on the command line; the job has {count}, one for each stage"
+            yield entry(self.files, "changed", ("train", "pipeline_stages"), text, "Set launch.num_gpus for more.")
 
     def lost(self, told: set[KeyPath]) -> Iterator[Entry]:
         """Settings that the job does not render as they are, though nothing is wrong with them."""
@@ -201,49 +234,14 @@ class _Attempt:
                 yield entry(self.files, "changed", key, text, "Compare it with `dpcompile diff`.")
 
 
-def _misshapen(files: Files, given: tuple[Written | Misshapen, ...]) -> Iterator[Entry]:
-    for each in given:
-        if isinstance(each, Misshapen):
-            text = f"{each.path[-1]} must be {each.what}: the trainer stops at it"
-            yield entry(files, "crash", (each.part, *each.path), text, "Correct it in the job.", code="DPC203")
-
-
-def _of_fork(files: Files, name: str) -> Entry:
-    known = f"the trainer has no model type {quote(name)}" if name != "unknown" else "there is no [model] type"
-    text = f"{known}; a fork of it may, so its [model] keys are kept as they are"
+def _of_fork(files: Files, kind: object, name: str) -> Entry:
+    text = f"the trainer has no model type {quote(kind)}; a fork of it may, so its [model] keys are kept as they are"
     hint = f"The job needs a model spec called {name}: --specs takes the folder with its YAML file."
+    if kind is None:
+        text = "[model] names no type, so the trainer stops at once, and what is trained cannot be told"
+        hint = "Write the type into the file, and import it again."
+        return entry(files, "crash", ("train", "model"), text, hint, code="DPC202")
     return entry(files, "kept", ("train", "model", "type"), text, hint, code="DPC206", severity="warning")
-
-
-def _passed_through(job: dict[str, Any], entries: list[Entry], attempt: _Attempt) -> list[Entry]:
-    """Writes what nobody reads into `passthrough`, and tells so instead."""
-    said = {each.key: each for each in attempt.said}
-    kept: list[Entry] = []
-    for each in entries:
-        place = _passthrough_place(said.get(each.key), attempt) if each.kind == "unread" else None
-        if place is None:
-            kept.append(each)
-            continue
-        table, name, value = place
-        job.setdefault("training", {}).setdefault("passthrough", {}).setdefault(table, {})[name] = value
-        text = f"{each.message.removesuffix('.')}; it is passed through"
-        kept.append(entry(attempt.files, "kept", each.key, text, f"passthrough.{table}.{name} of the job has it."))
-    return kept
-
-
-def _passthrough_place(said: Written | None, attempt: _Attempt) -> tuple[str, str, Any] | None:
-    """Table, name and value, where passthrough can send a setting to where it was."""
-    if said is None or not _in_json(said.value) or said.part.startswith("eval"):
-        return None
-    if said.scope == "directory":  # passthrough speaks of all directories
-        rows = [n for n, _path in enumerate(attempt.wanted.directories)]
-        values = [attempt.values.get((said.part, "directory", n, said.name)) for n in rows]
-        return ("directory", said.name, said.value) if all(v == said.value for v in values) else None
-    if said.scope is not None:
-        return said.scope, said.name, said.value
-    if said.part == "train" and len(said.path) == 2:
-        return str(said.path[0]), said.name, said.value
-    return None
 
 
 def summary(entries: tuple[Entry, ...]) -> str:

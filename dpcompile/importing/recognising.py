@@ -45,7 +45,9 @@ _SIGNS: Mapping[str, tuple[str, ...]] = {
 }
 """Keys that tell a trainer's configs. Few that diffusion-pipe has too, and never those alone."""
 
-_ENOUGH = 2
+_FEW = 2
+_ENOUGH = 3
+"""One key that tells a trainer is two; another one of it settles it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ def recognise(tree: Any, foreign: Mapping[str, Any]) -> Recognised:
     trainer, count = _likeliest(set(_names(tree)), foreign)
     if count >= _ENOUGH and count > ours:
         return Recognised(kind="other", trainer=trainer)
-    if sum(name in tree for name in _TRAIN) >= _ENOUGH or isinstance(tree.get("model"), Mapping):
+    if sum(name in tree for name in _TRAIN) >= _FEW or isinstance(tree.get("model"), Mapping):
         return Recognised(kind="train")
     return Recognised(kind="dataset" if any(name in tree for name in _DATASET) else "unknown")
 

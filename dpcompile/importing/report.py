@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,6 @@ from dpcompile.diagnostics import Diagnostic, Severity
 from dpcompile.importing.written import Files
 from dpcompile.keypath import KeyPath, pointer
 from dpcompile.misnamed import Naming
-from dpcompile.spec import ModelSpec
 from dpcompile.trainer import Field
 from dpcompile.trainings import PARTS
 
@@ -19,13 +19,16 @@ KINDS: tuple[Kind, ...] = ("crash", "late", "unread", "inert", "changed", "kept"
 """In the order of reports: what stops the trainer at once, what stops it later, what it never reads, what has no
 effect, what the job says otherwise, what it says as it was."""
 
-_CRASHES = frozenset({"DPC401", "DPC404", "DPC421", "DPC224"})
-"""Mistakes that the trainer finds before it reads the dataset (train.py:91-150)."""
+_CRASHES = frozenset({"DPC224", "DPC421", "DPC442", "DPC457", "DPC459"})
+"""Mistakes that the trainer finds before it encodes anything (train.py:91-150, dataset.py:524, minimax_h3.py:212)."""
 
 _UNREAD = frozenset({"DPC208", "DPC210", "DPC211", "DPC214", "DPC218"})
 _INERT = frozenset(
-    {"DPC227", "DPC405", "DPC407", "DPC428", "DPC431", "DPC432", "DPC433", "DPC439", "DPC450", "DPC459", "DPC418"}
+    {"DPC227", "DPC404", "DPC405", "DPC407", "DPC418", "DPC428", "DPC431", "DPC432", "DPC433", "DPC436", "DPC439"}
+    | {"DPC450"}
 )
+_LATE_IN_OPTIMIZER = ("DPC418",)
+"""Two ways of one optimizer at once, which it refuses when it is made (optimizers/generic_optim.py:348)."""
 _WHEN = {
     "startup": "at once",
     "dataset_init": "when it reads the dataset",
@@ -36,7 +39,7 @@ _WHEN = {
     "first_step": "at the first step",
     "epoch_end": "at the end of an epoch",
 }
-_AT_ONCE = ("startup",)
+_BEFORE_ENCODING = ("startup", "dataset_init", "model_init")
 _FIRST_CHECK = "DPC401"
 """Codes before it are about single values, whose keys say where the trainer reads them."""
 
@@ -64,6 +67,10 @@ class Entry:
     file: str
     line: int | None
     told: Diagnostic | None
+
+    @property
+    def is_error(self) -> bool:
+        return self.told is not None and self.told.severity == "error"
 
     def to_json(self) -> dict[str, Any]:
         """The form of reports (contract), with the place in the file where it has one."""
@@ -114,20 +121,23 @@ def of_job(found: Diagnostic, files: Files, naming: Naming) -> Entry | None:
     key = _key_of(found.path)
     message, hint = found.message, _HINTS.get(found.code, found.hint)
     kind = _kind(found, naming.field(key))
+    field = naming.field(key)
     if kind in ("crash", "late") and found.code < _FIRST_CHECK:
-        message = f"{message}; the trainer would stop {_when(naming.field(key))}"
+        message += _what_then(field, _value_at(files, key))
     return entry(files, kind, key, message, hint, code=found.code, severity=found.severity)
 
 
 def _kind(found: Diagnostic, field: Field | None) -> Kind:
     if found.code in _UNREAD:
         return "late" if found.path.startswith("/training/optimizer/") else "unread"
-    if found.code in _INERT:
+    if found.code in _LATE_IN_OPTIMIZER and found.path.startswith("/training/optimizer/"):
+        return "late"
+    if found.code in _INERT or "has no effect" in found.message:
         return "inert"
     if found.severity == "warning":
         return "kept"
     if found.code < _FIRST_CHECK:
-        return "crash" if field is None or _fails_at(field) in _AT_ONCE else "late"
+        return "crash" if field is None or _fails_at(field) in _BEFORE_ENCODING else "late"
     return "crash" if found.code in _CRASHES else "late"
 
 
@@ -135,15 +145,30 @@ def _fails_at(field: Field | None) -> str:
     return str(field.schema.get("x-fails-at", "post_load")) if field is not None else "startup"
 
 
+def _what_then(field: Field | None, value: object) -> str:
+    """What the trainer does with a value that it should not have."""
+    if field is not None and field.schema.get("type") == "boolean" and isinstance(value, str):
+        return "; the trainer takes any text for true"
+    known = field is None or "x-fails-at" in field.schema
+    return f"; the trainer would stop {_when(field)}" if known else ""
+
+
+def _value_at(files: Files, key: KeyPath) -> object:
+    file = files.parts().get(str(key[0]))
+    node: object = file.value if file else None
+    for step in key[1:]:
+        node = node.get(step) if isinstance(node, Mapping) else None
+    return node
+
+
 def _when(field: Field | None) -> str:
     return _WHEN.get(_fails_at(field), "later")
 
 
-def missing(files: Files, key: KeyPath, spec: ModelSpec, field: Field, rendered: Any) -> Entry:
+def missing(files: Files, key: KeyPath, field: Field, hint: str) -> Entry:
     """A key that the trainer cannot do without, and the files have not."""
     message = f"{key[-1]} is missing: the trainer would stop {_when(field)}"
-    hint = f"The job has the {rendered!r} of {spec.title}." if rendered is not None else "Add it."
-    kind: Kind = "crash" if _fails_at(field) in _AT_ONCE else "late"
+    kind: Kind = "crash" if _fails_at(field) in _BEFORE_ENCODING else "late"
     return entry(files, kind, key, message, hint, code="DPC202")
 
 

@@ -49,6 +49,8 @@ def _not_acted_on(said: Written, reason: Mapping[str, str]) -> Told:
 
 def _misplaced(said: Written, naming: Naming, files: Sequence[Written]) -> Told | None:
     """A name that the trainer reads in another table, under the same name or its own one."""
+    if said.scope is None and said.name in _EVERYWHERE:
+        return _whole_table(said)
     homes: list[tuple[Scope, str]] = [
         (scope, said.name)
         for scope in SCOPES
@@ -69,7 +71,28 @@ def _misplaced(said: Written, naming: Naming, files: Sequence[Written]) -> Told 
     if name != said.name:
         other = f"the trainer's own name is {name}, {within(scope)}"
     text = f"the trainer does not read {said.name} {_within(said)}; {other}. {_in_force(homes, naming, files)}"
-    return "DPC210", text, f"{_move(said, scope, name)} In a job it is {_in_job(scope, name)}."
+    owned = name in naming.scopes[scope] and naming.scopes[scope][name].owned
+    in_job = "" if owned else f" In a job it is {_in_job(scope, name)}."
+    return "DPC210", text, _move(said, scope, name) + in_job
+
+
+_EVERYWHERE = ("type", "name", "path", "dtype", "lr", "paths", "config")
+"""Names so common that one in a table of its own means nothing of the trainer's."""
+
+
+def _whole_table(said: Written) -> Told | None:
+    """Tables that people make of what the trainer reads as one key, or elsewhere."""
+    table = str(said.path[0])
+    if table in ("scheduler", "lr_scheduler") and said.name == "type":
+        text = f"the trainer knows no table [{table}]; the schedule is one key at the top of train.toml"
+        return "DPC210", text, f"Write lr_scheduler = {quote(said.value)} there. In a job it is training.lr_scheduler."
+    if said.part == "train" and table == "directory":
+        text = "the trainer looks for [[directory]] in the dataset file only"
+        return "DPC210", text, "Move it there, and name that file by dataset."
+    if said.part != "train" and table == "datasets":
+        text = "the trainer knows no [[datasets]]: the folders of a dataset file are [[directory]]"
+        return "DPC210", text, "Write [[directory]] for each folder."
+    return None
 
 
 def _nearest(homes: list[tuple[Scope, str]], said: Written) -> list[tuple[Scope, str]]:

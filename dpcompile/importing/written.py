@@ -14,6 +14,12 @@ from dpcompile.trainer import TRAIN_TABLES, Scope
 EVALS = "eval_datasets"
 
 
+def eval_name(number: int, listed: Any) -> str:
+    """The name of an entry of `eval_datasets` (train.py:438-441)."""
+    given = listed.get("name") if isinstance(listed, Mapping) else None
+    return str(given) if given is not None else f"eval{number}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalFile:
     """An evaluation set: its name and its dataset file."""
@@ -74,6 +80,19 @@ class Written:
         if self.scope is not None:
             return scope_name(self.scope)
         return f"[{'.'.join(str(step) for step in self.path[:-1] if isinstance(step, str))}]"
+
+
+_COUNTED = frozenset(
+    {"epochs", "max_steps", "warmup_steps", "save_every_n_epochs", "save_every_n_steps", "save_every_n_examples"}
+    | {"checkpoint_every_n_epochs", "eval_every_n_epochs", "eval_every_n_steps", "eval_every_n_examples"}
+)
+"""Whole numbers that the trainer only compares and divides by: 1e2 serves as well (utils/saver.py:116-165)."""
+
+
+def in_whole(said: Written) -> Any:
+    """The value of a setting, whole where the trainer only counts with it."""
+    whole = isinstance(said.value, float) and said.value.is_integer()
+    return int(said.value) if whole and said.scope == "root" and said.name in _COUNTED else said.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

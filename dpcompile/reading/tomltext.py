@@ -92,6 +92,9 @@ def _unexplained(read: Exception, refusal: str) -> Fault:
     """A text that the trainer stops at, where the scan found no cause."""
     if refusal:
         return Fault(code="DPC114", offset=None, message=f"this is no TOML: {refusal}", hint="Mend the file.")
+    if "homogeneous" in str(read):
+        message = "a list holds whole numbers beside decimal ones, or lists beside numbers: the trainer stops at it"
+        return Fault(code="DPC118", offset=None, message=message, hint="Write all alike: [1.0, 1.5], [[512, 768]].")
     offset = getattr(read, "pos", None)
     message = f"the trainer's TOML parser stops at this, though it is legal TOML: {getattr(read, 'msg', read)}"
     hint = "Look for commas, brackets or other quotes inside of texts in lists and inline tables; see `dpcompile "

@@ -18,6 +18,8 @@ LINE = re.compile(r"[^\n]*+")
 _KEY = re.compile(r"""\s*+(?:"(?:[^"\\\n]++|\\.)*+"|'[^'\n]*+'|[^\s="'#\[\]{},.]++)\s*+""")
 _TRIPLE = re.compile(r'"""(?:[^"\\]++|\\.|"(?!""))*+"{3,5}' + r"|'''(?:[^']++|'(?!''))*+'{3,5}", re.DOTALL)
 _SINGLE = re.compile(r'"(?:[^"\\\n]++|\\[^\n])*+"' + r"|'[^'\n]*+'")
+_NO_ESCAPE = re.compile(r'(?<!\\)(?:\\\\)*+(\\(?!["\\btnfr]|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}).?)')
+"""A backslash in a text in double quotes that begins no escape of TOML."""
 _WORD = re.compile(r"[^\s,#\[\]{}]++")
 SETTING = re.compile(r"[A-Za-z0-9_-]++[ \t]*+=(?!=)")
 _STATEMENT = re.compile(
@@ -105,7 +107,14 @@ class ValueScanner:
 
     def _string(self, name: str) -> None:
         start, mark = self.at, self._next()
-        if self._take(_TRIPLE) or (not self.text.startswith(mark * 3, start) and self._take(_SINGLE)):
+        if self._take(_TRIPLE):
+            return
+        if not self.text.startswith(mark * 3, start) and (text := self._take(_SINGLE)):
+            wrong = _NO_ESCAPE.search(text) if mark == '"' else None
+            if wrong is not None:
+                message = f"{wrong[1]} in the value of {name} means nothing: a backslash in double quotes is an escape"
+                hint = "Write a path with /, or in single quotes."
+                self.found.faults.append(Fault(code="DPC114", offset=start, message=message, hint=hint))
             return
         line = self._skip(LINE).rstrip()
         message = f"the quote that begins the value of {name} is not closed"

@@ -364,3 +364,180 @@ def test_what_cannot_be_compared_says_why(train: Path) -> None:
     assert done.code == 1
     assert "DPC206" in done.err
     assert CATALOGUE.find("none") is None
+
+
+# ---- what no check of a job can see
+
+
+def report_of(train: Path, text: str, *options: str) -> dict[str, tuple[str, str]]:
+    """Key -> kind and message of a report."""
+    train.write_text(text, "utf-8")
+    done = dpcompile("import", train, "--format", "json", *options)
+    assert done.code == 0, done.err
+    found: dict[str, tuple[str, str]] = {}
+    for each in done.json["report"]:
+        kind, message = found.get(each["key"], (each["kind"], ""))
+        found[each["key"]] = (kind, f"{message}\n{each['message']}".strip())
+    return found
+
+
+def test_a_file_that_never_saves_is_told_and_the_job_does(train: Path) -> None:
+    kind, message = report_of(train, TRAIN.replace("save_every_n_epochs = 2\n", ""))["save_every_n_epochs"]
+    assert kind == "crash"
+    assert "is set: the trainer stops at once" in message
+
+
+def test_a_file_without_an_optimizer_is_told_once(train: Path) -> None:
+    text = TRAIN.replace("[optimizer]\ntype = 'adamw_optimi'\nlr = 1e-4\n", "")
+    report = report_of(train, text)
+    assert report["optimizer"][0] == "crash"
+    assert not [key for key in report if key.startswith("optimizer.")]
+
+
+@pytest.mark.parametrize(
+    ("listed", "kind", "said"),
+    [
+        ("['e.toml']", "late", "is a plain name"),
+        ("[{config = 'e.toml'}]", "crash", "has no name"),
+        ("[{name = 'a', path = 'e.toml'}]", "crash", "has no config"),
+        ("'e.toml'", "crash", "must be a list"),
+        ("[1]", "crash", "must be a table"),
+    ],
+)
+def test_a_broken_list_of_evaluation_sets_is_told(train: Path, listed: str, kind: str, said: str) -> None:
+    train.with_name("e.toml").write_text(DATASET, "utf-8")
+    report = report_of(train, f"eval_datasets = {listed}\n{TRAIN}")
+    told = next(each for key, each in report.items() if key.startswith("eval_datasets") and said in each[1])
+    assert told[0] == kind
+
+
+def test_of_two_evaluation_sets_with_one_name_the_last_counts(train: Path) -> None:
+    for name in ("one", "two"):
+        train.with_name(f"{name}.toml").write_text(DATASET.replace("/data/clips", f"/data/{name}"), "utf-8")
+    listed = "[{name = 'a', config = 'one.toml'}, {name = 'a', config = 'two.toml'}]"
+    train.write_text(f"eval_datasets = {listed}\n{TRAIN}", "utf-8")
+    done = dpcompile("import", train, "--format", "json")
+    [only] = done.json["job"]["dataset"]["eval"]["sets"]
+    assert only["directories"][0]["path"] == "/data/two"
+    assert any("keeps the last one" in each["message"] for each in done.json["report"])
+
+
+def test_wandb_without_its_key_would_have_stopped_late(train: Path) -> None:
+    text = "".join(line for line in TRAIN.splitlines(keepends=True) if "wandb_api_key" not in line)
+    assert report_of(train, text)["monitoring.enable_wandb"][0] == "late"
+
+
+def test_secrets_are_not_passed_through(train: Path) -> None:
+    text = "hf_token = 'hf_0123456789abcdefghij'\nodd = 1\n" + TRAIN + "[wandb]\napi_key = '0123456789abcdef'\n"
+    train.write_text(text, "utf-8")
+    done = dpcompile("import", train, "--keep-unread", "--format", "json")
+    assert "0123456789" not in json.dumps(done.json["job"])
+    assert done.json["job"]["training"]["passthrough"]["root"] == {"odd": 1}
+    assert sum("looks like a secret" in each["message"] for each in done.json["report"]) == 2
+
+
+@pytest.mark.parametrize(("written", "model"), [("Wan", "wan13"), ("wan ", "wan13"), ("qwen-image", "qwen"), ("flux_kontext", "flux_kontext")])  # fmt: skip
+def test_a_misspelt_model_type_stops_the_trainer_and_is_taken_for_what_is_meant(
+    train: Path, written: str, model: str
+) -> None:
+    train.write_text(TRAIN.replace("type = 'wan'", f"type = '{written}'"), "utf-8")
+    done = dpcompile("import", train, "--format", "json")
+    assert done.json["job"]["model_type"] == model
+    told = next(each for each in done.json["report"] if each["key"] == "model.type")
+    assert told["kind"] == "crash"
+    assert f'no model type "{written}"' in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/w/wan_t2v_14b", "wan14b_t2v"),
+        ("/w/Wan2.1-I2V-14B-720P", "wan14b_i2v_720p"),
+        ("/w/Wan2.2-TI2V-5B", "wan22_ti2v_5b"),
+        ("/data/models/Wan2.1-T2V-1.3B", "wan13"),
+    ],
+)
+def test_the_words_of_a_path_tell_the_variant(train: Path, path: str, model: str) -> None:
+    train.write_text(TRAIN.replace("/data/models/Wan2.1-T2V-1.3B", path), "utf-8")
+    assert dpcompile("import", train, "--format", "json").json["job"]["model_type"] == model
+
+
+def test_where_the_paths_do_not_tell_it_that_is_said(train: Path) -> None:
+    report = report_of(train, TRAIN.replace("/data/models/Wan2.1-T2V-1.3B", "/w/mine"))
+    kind, message = report["model.type"]
+    assert kind == "kept"
+    assert "the paths speak no less for" in message
+
+
+def test_pipeline_stages_bring_as_many_gpus(train: Path) -> None:
+    train.write_text("pipeline_stages = 2\n" + TRAIN.replace("blocks_to_swap = 20\n", ""), "utf-8")
+    done = dpcompile("import", train, "--format", "json")
+    assert done.json["job"]["launch"] == {"num_gpus": 2}
+    assert [each["kind"] for each in done.json["report"] if each["key"] == "pipeline_stages"] == ["changed"]
+
+
+def test_what_is_written_is_checked_even_where_the_model_has_the_same_by_default(train: Path) -> None:
+    text = DATASET.replace("enable_ar_bucket = true", "enable_ar_bucket = false")
+    train.with_name("dataset.toml").write_text(text, "utf-8")
+    report = report_of(train, TRAIN)
+    assert report["dataset.num_ar_buckets"][0] == "inert"
+
+
+def test_what_the_trainer_ignores_and_a_job_may_not_have_is_left_out(train: Path) -> None:
+    text = TRAIN.replace("rank = 16\n", "rank = 16\nfuse_adapters = [{path = '/a'}]\n")
+    report = report_of(train, text)
+    assert report["adapter.fuse_adapters"][0] == "inert"
+    job = train.with_name("job.json")
+    assert dpcompile("import", train, "-o", job).code == 0
+    assert "fuse_adapters" not in job.read_text("utf-8")
+
+
+def test_whole_numbers_written_as_decimals_are_the_same_where_they_are_only_counted(train: Path) -> None:
+    report = report_of(train, TRAIN.replace("epochs = 1000", "epochs = 1e1"))
+    assert report["epochs"] == ("changed", "epochs 10.0 is written 10, which is the same to the trainer")
+
+
+def test_the_schedule_in_a_table_is_one_key(train: Path) -> None:
+    train.write_text(TRAIN + "[scheduler]\ntype = 'cosine'\n", "utf-8")
+    [told] = [e for e in dpcompile("import", train, "--format", "json").json["report"] if e["key"] == "scheduler.type"]
+    assert told["hint"].startswith('Write lr_scheduler = "cosine" there.')
+
+
+def test_folders_in_a_training_file_are_not_kept(train: Path) -> None:
+    report = report_of(train, TRAIN + "[[directory]]\npath = '/w/zzz'\n")
+    assert report["directory.0.path"][0] == "unread"
+
+
+def test_windows_paths_in_double_quotes_are_explained(train: Path) -> None:
+    train.write_text('output_dir = "C:\\Users\\me"\n' + TRAIN, "utf-8")
+    done = dpcompile("import", train)
+    assert "a backslash in double quotes is an escape" in " ".join(done.err.split())
+    report = report_of(train, TRAIN.replace("'/data/models/Wan2.1-T2V-1.3B'", '"C:\\training"'))
+    assert "holds a tab or a line break" in report["model.ckpt_path"][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("aitk.yaml", "job: extension\nconfig:\n  process:\n    - datasets: []\n", "of ai-toolkit"),
+        ("mine.json", '{"model_type": "sdxl", "dataset": {}}', "a job already"),
+        ("pyproject.toml", "[project]\nname = 'x'\n", "no training file"),
+    ],
+)
+def test_files_of_others_are_said_to_be_theirs(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    done = dpcompile("import", tmp_path / name)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_dataset_files_can_be_compared_and_what_is_not_known_is_not(train: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(DATASET.replace("[512]", "[768]"), "utf-8")
+    done = dpcompile("diff", train.with_name("dataset.toml"), other)
+    assert done.code == 1
+    assert "dataset.resolutions: [512] -> [768]" in done.out
+    alone = tmp_path / "alone" / "train.toml"
+    alone.parent.mkdir()
+    alone.write_text(TRAIN.replace("configs/dataset.toml", "nowhere.toml"), "utf-8")
+    assert dpcompile("diff", train, alone).out == ""
