@@ -10,10 +10,11 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.inspection.counting import Batches, eval_batches, train_batches
 from dpcompile.inspection.dataset import DatasetReport, make_report
-from dpcompile.inspection.findings import Wishes, folder_findings
-from dpcompile.inspection.inspected import Inspection, dataset_findings
+from dpcompile.inspection.findings import folder_findings
+from dpcompile.inspection.inspected import Inspection, dataset_findings, shared_folders
 from dpcompile.inspection.media import Folder, ModelFacts
 from dpcompile.inspection.rules import Refused, Rules, dataset_rules
+from dpcompile.inspection.saying import Wishes
 from dpcompile.inspection.schedule import schedule
 from dpcompile.probing.folders import Prober
 
@@ -66,6 +67,7 @@ class Examiner:
         if train.steps:
             course = schedule(files.train, train.steps, train.batches.printed, has_eval=bool(evals))
         found = [d for report in (train, *evals) for d in self._findings(report, wishes)]
+        found += shared_folders((train, *evals))
         return Inspection(
             training=files.name,
             facts=self.facts,
@@ -77,7 +79,7 @@ class Examiner:
 
     def _report(self, file: DatasetFile, batches: Batches) -> DatasetReport:
         folders = [(self._folder(rules), rules) for rules in dataset_rules(file.value)]
-        return make_report(file.name, file.file, file.value, folders, self.facts, batches)
+        return make_report(file.name, file.file, file.value, folders, self.facts, batches, self.place.shown)
 
     def _folder(self, rules: Rules) -> Folder:
         key = (rules.path, rules.mask_path, rules.control_path, rules.default_mask_file)
@@ -86,10 +88,9 @@ class Examiner:
         return self._read[key]
 
     def _findings(self, report: DatasetReport, wishes: Wishes) -> Iterator[Diagnostic]:
-        names = [self.place.shown(directory.rules.path) for directory in report.directories]
-        for directory, shown in zip(report.directories, names, strict=True):
-            yield from folder_findings(directory, self.facts, wishes, shown)
-        yield from dataset_findings(report, names)
+        for directory in report.directories:
+            yield from folder_findings(directory, self.facts, wishes, directory.name)
+        yield from dataset_findings(report, [directory.name for directory in report.directories])
 
 
 def refused(error: Refused, file: str) -> Diagnostic:

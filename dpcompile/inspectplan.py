@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dpcompile.examine import DatasetFile, TrainingFiles, ranks
-from dpcompile.inspection.findings import Wishes
 from dpcompile.inspection.media import Folder, ModelFacts, facts_from
+from dpcompile.inspection.saying import Wishes
 from dpcompile.inspection.split import chosen_stems
 from dpcompile.plan import Plan, Step
 
@@ -28,7 +28,8 @@ def facts_of(plan: Plan) -> ModelFacts:
 def wishes_of(plan: Plan, memory: int | None = None) -> Wishes:
     """What the job asks of its data. `memory` is in bytes."""
     trigger = plan.model.get("trigger_word") or None
-    return Wishes(missing_caption=inspect_args(plan)["missing_caption"], trigger=trigger, memory=memory)
+    policy = inspect_args(plan)["missing_caption"]
+    return Wishes(missing_caption=policy, of_job=True, trigger=trigger, memory=memory)
 
 
 def trainings_of(plan: Plan) -> tuple[TrainingFiles, ...]:

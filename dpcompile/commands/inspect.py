@@ -16,11 +16,11 @@ from dpcompile.commands.common import FINDINGS, OK, Common, compile_file, exit_c
 from dpcompile.commands.inspect_toml import toml_subject
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.examine import Examiner, Place, TrainingFiles, refused
-from dpcompile.inspection.findings import Wishes
 from dpcompile.inspection.inspected import Inspection, to_json
 from dpcompile.inspection.media import ModelFacts
 from dpcompile.inspection.page import Shown, captioned, key, page, pictured
 from dpcompile.inspection.rules import Refused
+from dpcompile.inspection.saying import Wishes
 from dpcompile.inspection.text import as_text
 from dpcompile.inspectplan import facts_of, inspect_args, split_as_planned, trainings_of, wishes_of
 from dpcompile.plan import Plan

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +12,10 @@ import click
 from dpcompile.catalogue import Catalogue
 from dpcompile.codes import finding
 from dpcompile.commands.common import model_of
-from dpcompile.diagnostics import Diagnostic
+from dpcompile.commands.trainerfiles import read_toml_file
+from dpcompile.diagnostics import Diagnostic, has_errors
 from dpcompile.examine import DatasetFile, TrainingFiles, ranks
+from dpcompile.importing.choosing import candidates, likeness
 from dpcompile.inspection.media import ModelFacts
 from dpcompile.keypath import dotted
 from dpcompile.schema import problems, strict_validator
@@ -72,13 +73,11 @@ def toml_subject(
 
 
 def _read(name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(Path(name).read_text("utf-8"))
-    except OSError as error:
-        text = f"the file cannot be read: {error.strerror}"
-        raise _Unusable(finding("DPC101", "", text, "Check the name.", file=name)) from None
-    except ValueError as error:  # not UTF-8, or not TOML
-        raise _Unusable(finding("DPC614", "", f"it is no TOML: {error}", "Mend the file.", file=name)) from None
+    """What the trainer reads in a file, with its own parser."""
+    file, found = read_toml_file(name)
+    if file is None or has_errors(found):
+        raise _Unusable(next(told for told in found if told.severity == "error"))
+    return dict(file.value)
 
 
 def _dataset(name: str, file: str, catalogue: Catalogue) -> DatasetFile:
@@ -120,24 +119,18 @@ def _facts(table: Mapping[str, Any], train: str, name: str | None, catalogue: Ca
         return _of_spec(named)
     model = table.get("model")
     kind = model.get("type") if isinstance(model, Mapping) else None
-    specs = [spec for _name, spec, _ in catalogue.all() if spec is not None and spec.toml_type == kind]
+    specs = candidates(kind, catalogue)
     if not specs:
         text = f"no model is known of the type {kind}" if kind else "there is no [model] type"
         raise _Unusable(_wrong(train, "model.type", text))
     assert isinstance(model, Mapping)
-    likely = [spec for spec in specs if _named_in(spec, model)] or specs
+    alike = {spec.name: likeness(spec, specs, model) for spec in specs}
+    likely = [spec for spec in specs if alike[spec.name] == max(alike.values())]
     facts = {_of_spec(spec, title=_TITLE_OF_SEVERAL) for spec in likely}
     if len(facts) > 1:
         names = listing(sorted(spec.name for spec in specs))
         raise click.UsageError(f"Models of the type {kind} differ in what they train on: say --model {names}.")
     return _of_spec(likely[0])
-
-
-def _named_in(spec: ModelSpec, model: Mapping[str, Any]) -> bool:
-    """Whether a path of the file ends like one of the spec's, which tells variants of one type apart."""
-    own = {PurePosixPath(path).name.lower() for path in spec.merged.get("paths", {}).values() if isinstance(path, str)}
-    theirs = {PurePosixPath(value).name.lower() for value in model.values() if isinstance(value, str)}
-    return bool(own & theirs)
 
 
 def _of_spec(spec: ModelSpec, title: str | None = None) -> ModelFacts:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dpcompile.inspection.media import nearest_multiple
-from dpcompile.inspection.rules import Rules
+from dpcompile.inspection.rules import Refused, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -26,7 +26,7 @@ def retimed(frames: int, fps: float, model_fps: float) -> int:
 
 
 def place(rules: Rules, width: int, height: int, frames: int, multiple: int) -> tuple[BucketKey, ...]:
-    """The buckets that a file goes to, one for each resolution; none when it is too short for all.
+    """The buckets that a file goes to, one for each resolution; none when it is too short for all. Raises Refused.
 
     `frames` counts at the model's frame rate; a video that comes down to one frame counts as an image
     (utils/dataset.py:808).
@@ -60,12 +60,11 @@ def _sized(ratio: float, side: float, frames: int, multiple: int) -> BucketKey:
     """Width and height by area and ratio, to the nearest multiples (utils/dataset.py:420-427)."""
     area = side**2
     width = math.sqrt(area * ratio)
-    return BucketKey(
-        frames=frames,
-        width=nearest_multiple(width, multiple),
-        height=nearest_multiple(area / width, multiple),
-        ratio=ratio,
-    )
+    sides = nearest_multiple(width, multiple), nearest_multiple(area / width, multiple)
+    if not all(sides):
+        text = f"at resolution {side:g} and aspect ratio {ratio:g} a side comes to 0 pixels: the trainer hangs"
+        raise Refused(text, "Take a larger resolution, or ratios nearer to 1.")
+    return BucketKey(frames=frames, width=sides[0], height=sides[1], ratio=ratio)
 
 
 def _size_bucket(

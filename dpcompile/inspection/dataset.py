@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,8 @@ class Directory:
     folder: Folder
     rules: Rules
     verdicts: tuple[Verdict, ...]
+    name: str
+    """What the user calls the folder."""
 
     def out(self, *whys: str) -> list[Verdict]:
         """The files that are dropped, or that the run fails on, for one of these reasons."""
@@ -70,9 +72,13 @@ def make_report(
     folders: Sequence[tuple[Folder, Rules]],
     facts: ModelFacts,
     batches: Batches,
+    shown: Callable[[str], str] = str,
 ) -> DatasetReport:
-    """The report on one dataset file, from its table and what was found in its folders."""
-    directories = tuple(Directory(folder=f, rules=rules, verdicts=judge(f, rules, facts)) for f, rules in folders)
+    """The report on one dataset file, from its table and what was found in its folders; `shown` gives their names."""
+    directories = tuple(
+        Directory(folder=found, rules=rules, verdicts=judge(found, rules, facts), name=shown(rules.path))
+        for found, rules in folders
+    )
     parts = tuple(share for each in directories for share in shares(each.verdicts, each.rules))
     buckets = count(parts, batches)
     subsample = dataset.get("subsample_ratio")

@@ -5,6 +5,7 @@ from __future__ import annotations
 CAPTIONS_JSON = "captions.json"
 TAR = ".tar"
 WEBP = ".webp"
+MKV = ".mkv"
 NOT_MEDIA = frozenset({".txt", ".npz", ".json", ".parquet", ".bak", ".db"})
 """Endings that are passed over without a word (utils/dataset.py:650)."""
 

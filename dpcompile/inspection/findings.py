@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from dpcompile.codes import finding
-from dpcompile.diagnostics import Diagnostic, Severity
+from dpcompile.diagnostics import Diagnostic
 from dpcompile.inspection.advice import caching_memory, cut_away, enlargement, fitting_lengths, native_resolution
 from dpcompile.inspection.buckets import shortest
-from dpcompile.inspection.dataset import Directory, MissingCaption
+from dpcompile.inspection.captionfindings import CAPTION_CHECKS
+from dpcompile.inspection.dataset import Directory
 from dpcompile.inspection.extensions import ending, is_video, looks_like_media, mixed_case_video
 from dpcompile.inspection.judging import Verdict
 from dpcompile.inspection.media import ModelFacts
+from dpcompile.inspection.saying import Check, Said, Wishes, names, what
 from dpcompile.inspection.wordlists import byte_size, many, some, verb
 
 _NEARLY = 0.9
 """A video with this share of the frames it needs has nearly enough."""
 _CROPPED = 0.25
-_WORKERS = 8
 _MUCH_MEMORY = 16 << 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the job asks of its data, and what the machine that trains has."""
-
-    missing_caption: MissingCaption = "skip"
-    trigger: str | None = None
-    memory: int | None = None
-    """Bytes of memory of the machine; None if it is not known."""
-    workers: int = _WORKERS
-    """Processes that the trainer prepares media with (utils/dataset.py:34)."""
 
 
 def folder_findings(directory: Directory, facts: ModelFacts, wishes: Wishes, shown: str) -> Iterator[Diagnostic]:
@@ -43,19 +31,6 @@ def folder_findings(directory: Directory, facts: ModelFacts, wishes: Wishes, sho
     for check in _CHECKS:
         for code, message, hint, severity in check(directory, facts, wishes):
             yield finding(code, "", message, hint, file=shown, severity=severity)
-
-
-Said = tuple[str, str, str, Severity | None]
-_Check = Callable[[Directory, ModelFacts, Wishes], Iterable[Said]]
-
-
-def _names(verdicts: Iterable[Verdict]) -> str:
-    return some(verdict.item.path for verdict in verdicts)
-
-
-def _what(verdicts: list[Verdict]) -> str:
-    """`a.png`, or `12 files (a.png, b.png, c.png and 9 more)`."""
-    return verdicts[0].item.path if len(verdicts) == 1 else f"{len(verdicts)} files ({_names(verdicts)})"
 
 
 def _empty(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
@@ -73,88 +48,27 @@ def _subfolders(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> It
         yield "DPC634", text, "Move them up, or give each folder a [[directory]] of its own.", None
 
 
-def _captions_json(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
-    folder = directory.folder
-    if folder.captions_problem:
-        text = f"captions.json cannot be used: {folder.captions_problem}; the trainer hangs"
-        hint = 'It must look like {"photo.jpg": ["a caption"]}, in UTF-8 without a byte order mark.'
-        yield "DPC607", text, hint, None
-    bad = directory.out("caption unusable")
-    if listed := [v for v in bad if folder.captions_json]:
-        text = f"captions.json: the entry of {_what(listed)} is not a list of texts; the trainer hangs"
-        yield "DPC607", text, 'Write ["a caption"], in brackets, even where there is one.', None
-    elif bad:
-        what = f"the caption of {_what(bad)}"
-        yield "DPC608", f"{what} cannot be read as UTF-8 text: the trainer hangs", "Save the texts as UTF-8.", None
-
-
-def _unused_captions(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
-    unused = directory.folder.unused_captions
-    if unused and directory.folder.captions_json:
-        text = f"{many(unused, '.txt file')} {'is' if unused == 1 else 'are'} not read: captions.json takes their place"
-        yield "DPC624", text, "Keep one of the two.", None
-    elif unused:
-        text = f"{many(unused, '.txt file')} {'has' if unused == 1 else 'have'} no file of media with the same name"
-        yield "DPC624", text, "Name each caption like its file: photo.jpg and photo.txt.", None
-
-
-def _without_caption(directory: Directory, _facts: ModelFacts, wishes: Wishes) -> Iterator[Said]:
-    out = [v for v in directory.out("caption missing") if looks_like_media(v.item.name)]
-    empty = [v for v in directory.trained if v.item.captions.count is None]
-    if directory.folder.captions_problem:
-        return  # none is known
-    if wishes.missing_caption == "error" and (out or empty):
-        text = f"{_what(out or empty)} {verb(out or empty, 'has', 'have')} no caption"
-        hint = "Write the captions, or say in dataset.missing_caption what is meant: skip or empty."
-        yield "DPC611", text, hint, None
-    elif out:
-        text = f"{_what(out)} {verb(out, 'is', 'are')} not trained, for want of a caption"
-        yield "DPC611", text, "Write the captions, or set skip_empty_caption false to train without.", "warning"
-    elif empty:
-        text = f"{_what(empty)} {verb(empty, 'has', 'have')} no caption and {verb(empty, 'is', 'are')} trained with an "
-        yield "DPC611", f"{text}empty one", "", "info"
-
-
-def _empty_captions(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
-    empty = [v for v in directory.trained if v.item.captions.empty]
-    if empty:
-        yield "DPC636", f"the caption of {_what(empty)} is empty", "Describe what is to be seen.", None
-    if marked := [v for v in directory.trained if v.item.captions.bom]:
-        text = f"the caption of {_what(marked)} begins with a byte order mark, which is trained as a character"
-        yield "DPC636", text, "Save the texts as UTF-8 without BOM.", None
-    if none := [v for v in directory.trained if v.captions == 0]:
-        yield "DPC636", f"the list of captions of {_what(none)} is empty: not trained", "Add a caption to it.", None
-
-
-def _trigger(directory: Directory, _facts: ModelFacts, wishes: Wishes) -> Iterator[Said]:
-    with_captions = [v for v in directory.trained if v.item.captions.count]
-    without = [v for v in with_captions if v.item.captions.with_trigger < (v.item.captions.count or 0)]
-    if wishes.trigger and without and wishes.trigger not in directory.rules.caption_prefix:
-        text = f'the trigger word "{wishes.trigger}" is missing from the caption of {_what(without)}'
-        yield "DPC633", f"{text}, of {len(with_captions)}", "Put it in front of each caption.", None
-
-
 def _not_media(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
     skipped = directory.out("unreadable", "caption missing")
     if stray := [v for v in skipped if not looks_like_media(v.item.name)]:
-        text = f"{_what(stray)} {verb(stray, 'is', 'are')} no media, and passed over with a warning in the log"
+        text = f"{what(stray)} {verb(stray, 'is', 'are')} no media, and passed over with a warning in the log"
         yield "DPC625", text, "Take such files out of the folder.", "info"
     if mixed := [v for v in directory.out("unreadable") if mixed_case_video(v.item.name)]:
         found = some(dict.fromkeys(ending(v.item.name) for v in mixed))
-        text = f"{_what(mixed)} {verb(mixed, 'is', 'are')} skipped: the ending {found} is not taken for a video's"
+        text = f"{what(mixed)} {verb(mixed, 'is', 'are')} skipped: the ending {found} is not taken for a video's"
         yield "DPC625", text, "Write the ending all in small letters.", None
     if moving := [v for v in directory.trained if v.item.probe.pictures > 1]:
-        text = f"{_what(moving)} {verb(moving, 'is an animation', 'are animations')}, trained as "
+        text = f"{what(moving)} {verb(moving, 'is an animation', 'are animations')}, trained as "
         yield "DPC625", f"{text}{verb(moving, 'its', 'their')} first picture alone", "Make videos of them.", None
 
 
 def _unreadable(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
     out = [v for v in directory.out("unreadable") if looks_like_media(v.item.name)]
     if out := [v for v in out if not mixed_case_video(v.item.name)]:
-        text = f"{_what(out)} {verb(out, 'is', 'are')} skipped: {out[0].reason}"
+        text = f"{what(out)} {verb(out, 'is', 'are')} skipped: {out[0].reason}"
         yield "DPC623", text, "Convert or replace them.", None
     if broken := directory.out("broken"):
-        yield "DPC615", f"the trainer hangs on {_what(broken)}: {broken[0].reason}", "Replace or delete them.", None
+        yield "DPC615", f"the trainer hangs on {what(broken)}: {broken[0].reason}", "Replace or delete them.", None
     if tars := directory.folder.broken_tars:
         text = f"the trainer hangs on {some(tars)}: it reads tar files only if they are not compressed"
         yield "DPC615", text, "Unpack it into the folder.", None
@@ -162,28 +76,28 @@ def _unreadable(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> It
 
 def _wrong_media(directory: Directory, facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
     if moving := directory.out("animated WebP"):
-        text = f"the trainer hangs on {_what(moving)}: {moving[0].reason}"
+        text = f"the trainer hangs on {what(moving)}: {moving[0].reason}"
         yield "DPC604", text, "Make stills or videos of them.", None
     if images := directory.out("image on a video model"):
-        text = f"the trainer hangs on {_what(images)}: {facts.title} trains on videos only"
+        text = f"the trainer hangs on {what(images)}: {facts.title} trains on videos only"
         yield "DPC610", text, "Take the images out.", None
     if videos := directory.out("video on an image model"):
-        text = f"{_what(videos)} cannot be trained: {facts.title} trains on images only"
+        text = f"{what(videos)} cannot be trained: {facts.title} trains on images only"
         yield "DPC610", text, "Take the videos out, or choose a model that takes them.", None
 
 
 def _masks_and_control(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
     if masks := directory.out("mask"):
-        text = f"the trainer hangs on {_what(masks)}: {masks[0].reason}"
+        text = f"the trainer hangs on {what(masks)}: {masks[0].reason}"
         yield "DPC606", text, "A mask must have exactly the pixels of what it is for.", None
     if lone := directory.out("control missing"):
-        text = f"the trainer hangs: {_what(lone)} {verb(lone, 'has', 'have')} {lone[0].reason}"
+        text = f"the trainer hangs: {what(lone)} {verb(lone, 'has', 'have')} {lone[0].reason}"
         yield "DPC605", text, "Add the control images, or take the files out; other files than media count too.", None
     if broken := directory.out("control"):
-        yield "DPC605", f"the trainer hangs on {_what(broken)}: {broken[0].reason}", "Replace it.", None
+        yield "DPC605", f"the trainer hangs on {what(broken)}: {broken[0].reason}", "Replace it.", None
     cropped = [v for v in directory.trained if v.item.control_probe and _control_cropped(v)]
     if cropped:
-        text = f"the control image of {_what(cropped)} has another shape than what it belongs to, "
+        text = f"the control image of {what(cropped)} has another shape than what it belongs to, "
         yield "DPC631", f"{text}and is cropped to it", "Give both the same aspect ratio.", None
 
 
@@ -200,35 +114,35 @@ def _too_short(directory: Directory, facts: ModelFacts, _wishes: Wishes) -> Iter
     least = shortest(directory.rules)
     if not short:
         return
-    text = f"{_what(short)} {verb(short, 'is', 'are')} skipped as too short: {short[0].reason}"
+    text = f"{what(short)} {verb(short, 'is', 'are')} skipped as too short: {short[0].reason}"
     lengths = fitting_lengths([v.frames for v in short], facts)
     nearly = [v for v in short if least and v.frames >= least * _NEARLY]
     hint = f"A frame bucket of {lengths[0]} would take them. " if lengths else ""
-    hint += f"{_names(nearly)} nearly {verb(nearly, 'has', 'have')} enough. " if nearly else ""
+    hint += f"{names(nearly)} nearly {verb(nearly, 'has', 'have')} enough. " if nearly else ""
     yield "DPC620", text, hint or "Use longer clips.", None
 
 
 def _uncounted(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
     unclear = [v for v in directory.verdicts if is_video(v.item.name) and not v.item.probe.counted]
     if unclear := [v for v in unclear if not v.item.probe.error and v.why in (None, "too short")]:
-        text = f"the header of {_what(unclear)} does not say how many frames there are, so the trainer takes "
+        text = f"the header of {what(unclear)} does not say how many frames there are, so the trainer takes "
         text += f"{verb(unclear, 'it', 'them')} for {verb(unclear, 'a single frame', 'single frames')}"
         yield "DPC637", text, "Convert to .mp4.", None
 
 
 def _missing_frames(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
     if lying := directory.out("frames missing"):
-        text = f"the trainer hangs on {_what(lying)}: {lying[0].reason}"
+        text = f"the trainer hangs on {what(lying)}: {lying[0].reason}"
         yield "DPC609", text, "Write the video anew, or use a shorter frame bucket.", None
 
 
 def _turned(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> Iterator[Said]:
     turned = [v for v in directory.trained if v.item.probe.turned]
     if images := [v for v in turned if not is_video(v.item.name)]:
-        text = f"{_what(images)} {verb(images, 'is', 'are')} trained on {verb(images, 'its', 'their')} side or head: "
+        text = f"{what(images)} {verb(images, 'is', 'are')} trained on {verb(images, 'its', 'their')} side or head: "
         yield "DPC626", f"{text}the trainer ignores the orientation in EXIF", "Turn the pixels themselves.", None
     if videos := [v for v in turned if is_video(v.item.name)]:
-        text = f"{_what(videos)} {verb(videos, 'is', 'are')} turned when decoded, but put into a bucket by the shape "
+        text = f"{what(videos)} {verb(videos, 'is', 'are')} turned when decoded, but put into a bucket by the shape "
         yield "DPC626", f"{text}before that, and cropped to it", "Write them anew, turned.", None
 
 
@@ -237,7 +151,7 @@ def _enlarged(directory: Directory, facts: ModelFacts, _wishes: Wishes) -> Itera
     if small:
         most = max(enlargement(v, key, facts) for v in small for key in v.buckets)
         least = min(native_resolution(v, key) for v in small for key in v.buckets)
-        text = f"{_what(small)} {verb(small, 'is', 'are')} enlarged, up to {most:.2g} times"
+        text = f"{what(small)} {verb(small, 'is', 'are')} enlarged, up to {most:.2g} times"
         yield "DPC627", text, f"Up to resolution {least}, none would be.", None
 
 
@@ -245,7 +159,7 @@ def _partly(directory: Directory, facts: ModelFacts, _wishes: Wishes) -> Iterato
     long = [v for v in directory.trained if v.buckets[0].frames > 1 and v.frames >= 2 * v.buckets[0].frames]
     if long:
         unused = sum(v.frames - facts.length(v.buckets[0].frames) for v in long) / (facts.frame_rate or 1)
-        text = f"of {_what(long)} less than half is trained: {unused:.0f} seconds are left out, as each video gives "
+        text = f"of {what(long)} less than half is trained: {unused:.0f} seconds are left out, as each video gives "
         text += "one clip"
         yield "DPC628", text, "Cut them into clips, or use a longer frame bucket.", None
 
@@ -254,7 +168,7 @@ def _cropped(directory: Directory, facts: ModelFacts, _wishes: Wishes) -> Iterat
     much = [v for v in directory.trained if cut_away(v, v.buckets[0], facts) > _CROPPED]
     if much:
         most = max(cut_away(v, v.buckets[0], facts) for v in much)
-        text = f"{_what(much)} {verb(much, 'loses', 'lose')} more than a quarter to cropping, up to {most:.0%}"
+        text = f"{what(much)} {verb(much, 'loses', 'lose')} more than a quarter to cropping, up to {most:.0%}"
         yield "DPC635", text, "Use more aspect ratio buckets, or a wider range of them.", None
 
 
@@ -275,22 +189,18 @@ def _duplicates(directory: Directory, _facts: ModelFacts, _wishes: Wishes) -> It
         yield "DPC632", text, "Delete the copies; num_repeats is for training some more often.", None
 
 
-_CHECKS: tuple[_Check, ...] = (
+_CHECKS: tuple[Check, ...] = (
     _empty,
-    _captions_json,
+    *CAPTION_CHECKS,
     _wrong_media,
     _masks_and_control,
     _unreadable,
     _missing_frames,
-    _without_caption,
     _too_short,
     _uncounted,
     _turned,
     _not_media,
-    _unused_captions,
     _subfolders,
-    _empty_captions,
-    _trigger,
     _memory,
     _duplicates,
     _partly,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dpcompile.codes import finding
@@ -12,6 +12,7 @@ from dpcompile.inspection.advice import accumulation_that_keeps_all, repeats_tha
 from dpcompile.inspection.counting import Bucket
 from dpcompile.inspection.dataset import DatasetReport
 from dpcompile.inspection.media import ModelFacts
+from dpcompile.inspection.rules import Rules
 from dpcompile.inspection.schedule import Schedule
 from dpcompile.inspection.wordlists import many
 
@@ -70,6 +71,25 @@ def _twice(report: DatasetReport) -> Iterator[Diagnostic]:
         text = f"the folder {path} stands in two [[directory]] tables, whose caches would overwrite each other"
         hint = "Give it one table; for other settings on the same files, link them into a second folder."
         yield finding("DPC613", "", text, hint, file=report.file)
+
+
+def shared_folders(reports: Sequence[DatasetReport]) -> Iterator[Diagnostic]:
+    """Folders that two sets read with other buckets or captions: the second overwrites what the first has in memory."""
+    first: dict[str, tuple[DatasetReport, Rules]] = {}
+    for report in reports:
+        for directory in report.directories:
+            rules = directory.rules
+            before, others = first.setdefault(rules.path, (report, rules))
+            if before is not report and _encoded(others) != _encoded(rules):
+                text = f"the folder {rules.path} stands in {before.name} and in {report.name} with other buckets or "
+                text += "captions: the trainer fails while it caches"
+                hint = "Give both the same settings (resolutions and num_repeats aside), or link the files elsewhere."
+                yield finding("DPC613", "", text, hint, file=report.file)
+
+
+def _encoded(rules: Rules) -> Rules:
+    """The rules without those that do not change what the trainer keeps of a folder's files."""
+    return replace(rules, resolutions=(), num_repeats=1)
 
 
 def _shown(buckets: Sequence[Bucket]) -> str:

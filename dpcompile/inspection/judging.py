@@ -8,7 +8,7 @@ from typing import Literal
 
 from dpcompile.inspection.buckets import BucketKey, place, retimed, shortest
 from dpcompile.inspection.counting import Share
-from dpcompile.inspection.extensions import WEBP, ending, is_video, mixed_case_video
+from dpcompile.inspection.extensions import MKV, WEBP, ending, is_video, mixed_case_video
 from dpcompile.inspection.media import Folder, Item, ModelFacts, Probe
 from dpcompile.inspection.rules import Rules
 
@@ -82,10 +82,14 @@ def _judge(item: Item, rules: Rules, facts: ModelFacts) -> Verdict:
         return _out(item, "caption missing", "no caption")
     if ending(item.name) == WEBP and probe.error and not probe.size:
         return _out(item, "broken", "an empty file")
+    if ending(item.name) == WEBP and probe.error and probe.broken:
+        return _out(item, "broken", f"cannot be decoded: {probe.broken}")
     if ending(item.name) == WEBP and probe.pictures > 1:
         return _out(item, "animated WebP", f"an animation of {probe.pictures} pictures")
     if probe.error:
         return _out(item, "unreadable", _unreadable(item))
+    if probe.broken and ending(item.name).lower() == MKV and facts.frame_rate:
+        return _out(item, "broken", f"cannot be decoded: {probe.broken}")
     if is_video(item.name) and facts.frame_rate is None:
         return _out(item, "video on an image model", f"a video, and {facts.title} trains on images only")
     return _placed(item, rules, facts)
@@ -103,6 +107,8 @@ def _unreadable(item: Item) -> str:
 
 def _placed(item: Item, rules: Rules, facts: ModelFacts) -> Verdict:
     probe, frames = item.probe, 1
+    if not probe.width or not probe.height:  # it divides by them (utils/dataset.py:809)
+        return _out(item, "broken", "the trainer finds no size in it")
     if is_video(item.name) and facts.frame_rate:
         frames = retimed(probe.frames, probe.fps, facts.frame_rate)
     keys = place(rules, probe.width, probe.height, frames, facts.pixel_multiple)

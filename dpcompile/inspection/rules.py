@@ -38,6 +38,8 @@ class Rules:
     """How many shuffled copies each caption becomes; 0 leaves it as it is."""
     caption_prefix: str
     skip_uncaptioned: bool
+    online_captions: bool = False
+    """A key that asks for captions.json, and then looks files up by another name (dataset.py:319-326, 515-520)."""
 
     def captions(self, count: int) -> int:
         """How many captions a file with `count` of them has in the end (utils/dataset.py:48-57, 761-763)."""
@@ -81,6 +83,7 @@ def _directory(own: Mapping[str, Any], dataset: Mapping[str, Any]) -> Rules:
         shuffles=shuffles or int(bool(value("shuffle_tags", False))),
         caption_prefix=value("caption_prefix", ""),
         skip_uncaptioned=bool(value("skip_empty_caption", True)),
+        online_captions=bool(value("online_captions", False)),
     )
 
 
@@ -96,10 +99,21 @@ def _size_buckets(buckets: Sequence[Sequence[int]] | None) -> tuple[tuple[int, i
 def _resolutions(own: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[float, ...]:
     given = own.get("resolutions", _top(dataset, "resolutions"))
     sides = [math.sqrt(one[0] * one[1]) if isinstance(one, (list, tuple)) else one for one in given]
+    if any(side <= 0 for side in sides):
+        raise Refused("a resolution is 0 or less", "Write the side of a square in pixels, as 512.")
     return tuple(sorted({round(side, 3) for side in sides}))
 
 
 def _ratios(
+    own: Mapping[str, Any], dataset: Mapping[str, Any], sizes: Sequence[tuple[int, int, int]] | None
+) -> tuple[float, ...]:
+    found = _rounded_ratios(own, dataset, sizes)
+    if min(found) <= 0:
+        raise Refused("an aspect ratio comes to 0 when it is rounded to three decimals", "Take it out, or widen it.")
+    return found
+
+
+def _rounded_ratios(
     own: Mapping[str, Any], dataset: Mapping[str, Any], sizes: Sequence[tuple[int, int, int]] | None
 ) -> tuple[float, ...]:
     if sizes is not None:

@@ -126,7 +126,7 @@ def _counts(directory: Directory) -> str:
     captions, sizes = sum(v.captions for v in trained), max(1, len(rules.resolutions))
     word = f"{len(trained)} files" if captions == len(trained) else f"{captions} captions of {len(trained)} files"
     times = f" x {rules.num_repeats:g} (num_repeats)" + (f" x {sizes} (resolutions)" if sizes > 1 else "")
-    return f"{rules.path.rstrip('/').rpartition('/')[2]}: {word}{times}"
+    return f"{directory.name.rstrip('/').rpartition('/')[2]}: {word}{times}"
 
 
 def _course(inspection: Inspection, course: Schedule) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpcompile.inspection.extensions import NOT_MEDIA, TAR, ending, is_video, looks_like_media, stem
+from dpcompile.inspection.extensions import NOT_MEDIA, TAR, WEBP, ending, is_video, looks_like_media, stem
 from dpcompile.inspection.media import Captions, Folder, Item, Probe
 from dpcompile.inspection.rules import Rules
 from dpcompile.probing.captions import NONE, listed_captions, read_captions, read_captions_json
@@ -146,9 +146,9 @@ class _Reading:
             captions=captions,
             probe=probe,
             mask=None if mask is None else Path(mask).name,
-            mask_probe=None if mask is None else self._probe(f"mask:{mask}", Path(mask)),
+            mask_probe=None if mask is None else self._probe(f"mask:{mask}", Path(mask), as_image=True),
             control=None if control is None else Path(control).name,
-            control_probe=None if control is None else self._probe(f"control:{control}", Path(control)),
+            control_probe=None if control is None else self._probe(f"control:{control}", Path(control), as_image=True),
         )
 
     def _listed(self, name: str) -> Captions:
@@ -160,16 +160,19 @@ class _Reading:
         text = f"{stem(name)}.txt"
         return read_captions(f"{self.path}/{text}", self.prober.trigger) if text in self.names else NONE
 
-    def _probe(self, name: str, path: Path) -> Probe:
+    def _probe(self, name: str, path: Path, *, as_image: bool = False) -> Probe:
+        """The probe of a file. Masks and control files are opened as images whatever they are called."""
         try:
             stat = path.stat()
             if known := self.remembered.get(name, stat):
                 return known
-            if is_video(path.name):
+            if is_video(path.name) and not as_image:
                 probe = probe_video(str(path), path.name, stat.st_size)
             else:
                 with path.open("rb") as file:
                     probe = probe_image(file)
+                if probe.error and stat.st_size and ending(name) == WEBP:
+                    probe = _as_animation(str(path), probe, stat.st_size)
         except OSError as error:
             return Probe(error=error.strerror or str(error), size=1)
         self.remembered.put(name, stat, probe)
@@ -180,6 +183,12 @@ class _Reading:
         if self.listed is not None:
             return len(texts)
         return len(texts - {f"{stem(name)}.txt" for name in media})
+
+
+def _as_animation(path: str, image: Probe, size: int) -> Probe:
+    """A video that is called .webp: the trainer's reader of these takes it, and finds more than one picture."""
+    video = probe_video(path, path, size)
+    return image if video.error or not video.found_frames else Probe(pictures=video.found_frames, size=size)
 
 
 def _stems(at: Callable[[str], str], folder: str | None) -> Mapping[str, str]:

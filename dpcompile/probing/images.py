@@ -43,7 +43,14 @@ def probe_image(file: IO[bytes]) -> Probe:
                 size=size,
             )
     except Exception as error:  # noqa: BLE001 - the trainer skips a file whatever Pillow raises for it
-        return Probe(error=_words(error), size=size)
+        return Probe(error=_words(error), broken=_words(error) if _claims_webp(file) else "", size=size)
+
+
+def _claims_webp(file: IO[bytes]) -> bool:
+    """Whether a file begins like a WebP. Of what is called so the trainer asks the length before it tries it."""
+    file.seek(0)
+    head = file.read(16)
+    return len(head) == 16 and head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
 def _words(error: Exception) -> str:
@@ -69,7 +76,7 @@ def _orientation(image: Image) -> int:
 
 
 def _broken(image: Image, file: IO[bytes], size: int) -> str:
-    """Why the pixels cannot be read. They are only read where the end of the file looks cut off."""
+    """Why the pixels cannot be read. They are only read where the end of the file does not show that it is whole."""
     if _complete(image.format or "", file, size):
         return ""
     file.seek(0)
@@ -83,7 +90,7 @@ def _broken(image: Image, file: IO[bytes], size: int) -> str:
 def _complete(form: str, file: IO[bytes], size: int) -> bool:
     """Whether the last bytes are those that a whole file has."""
     if form not in ("JPEG", "MPO", "PNG", "WEBP"):
-        return True
+        return False
     if form == "WEBP":
         file.seek(4)
         return int.from_bytes(file.read(4), "little") + 8 <= size

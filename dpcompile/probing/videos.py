@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
+from dpcompile.inspection.extensions import MKV
 from dpcompile.inspection.media import Probe
 
 if TYPE_CHECKING:
@@ -37,12 +38,15 @@ def _words(error: Exception) -> str:
 
 
 def _probe(container: InputContainer, stream: VideoStream, name: str, size: int) -> Probe:
-    fps, header_frames = float(_rate(container, stream)), stream.frames
+    fps, header_frames = frame_rate(container, stream), stream.frames
     width, height = stream.width, stream.height
     found, turned = _walk(container, stream)
     broken = "" if found else "no frame in it can be decoded"
     counted = header_frames > 0
-    if PurePosixPath(name).suffix.lower() == ".mkv":
+    if not counted and not found and PurePosixPath(name).suffix.lower() != MKV:
+        # Without a number in the header ComfyUI's reader looks at the packets, and raises where there are none.
+        return Probe(error="there are no frames in it", size=size)
+    if PurePosixPath(name).suffix.lower() == MKV:
         # Its header has no number of frames, so the trainer decodes it, and sees it turned (dataset.py:786-789).
         header_frames, counted = found, True
         width, height = (height, width) if turned % 2 else (width, height)
@@ -60,12 +64,13 @@ def _probe(container: InputContainer, stream: VideoStream, name: str, size: int)
     )
 
 
-def _rate(container: InputContainer, stream: VideoStream) -> Fraction:
+def frame_rate(container: InputContainer, stream: VideoStream) -> float:
+    """Frames per second by the header, 1 where it does not say."""
     if stream.average_rate:
-        return Fraction(stream.average_rate)
+        return float(Fraction(stream.average_rate))
     if stream.frames and container.duration:
-        return Fraction(stream.frames * _SECOND, container.duration)
-    return Fraction(1)
+        return float(Fraction(stream.frames * _SECOND, container.duration))
+    return 1.0
 
 
 def _walk(container: InputContainer, stream: VideoStream) -> tuple[int, int]:

@@ -11,9 +11,9 @@ import av
 from PIL import Image
 
 from dpcompile.examine import DatasetFile, Examiner, Place, TrainingFiles
-from dpcompile.inspection.findings import Wishes
 from dpcompile.inspection.inspected import Inspection
 from dpcompile.inspection.media import ModelFacts
+from dpcompile.inspection.saying import Wishes
 from dpcompile.probing.folders import Prober
 
 IMAGES = ModelFacts(title="FLUX.1 [dev]", images=True, videos=False, frame_rate=None, pixel_multiple=16, edit=True)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dpcompile.inspection.findings import Wishes
 from dpcompile.inspection.inspected import Inspection
 from dpcompile.inspection.rules import Refused
+from dpcompile.inspection.saying import Wishes
 from tests.unit.inspection.support import IMAGES, VIDEOS, VIDEOS_ONLY, captioned, codes, image, inspected, video
 
 TRIGGER = Wishes(missing_caption="error", trigger="ohwx")
