@@ -16,6 +16,8 @@ from tests.worker.publishing.results import finished, safetensors
 from worker.errors import StepFailed
 
 WRONG = SECRET_KEY[::-1]
+ODD_NAMES = ("a.png", "two words.png", "one+two.png", "façade.png", "50%.png")
+"""Names that a listing has in the form of addresses."""
 EXACT = {"s3_access_key": ACCESS_KEY, "s3_secret_key": SECRET_KEY}
 
 
@@ -24,7 +26,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StrictS3]:
     with StrictS3(tmp_path_factory.mktemp("s3")) as server:
         server.client().create_bucket(Bucket="data")
         server.client().put_object(Bucket="data", Key="photos.zip", Body=zipped({"a.png": picture(1)}))
-        server.client().put_object(Bucket="data", Key="set/a.png", Body=picture(1))
+        for name in ODD_NAMES:
+            server.client().put_object(Bucket="data", Key=f"set/{name}", Body=picture(1))
         server.client().create_bucket(Bucket="results")
         yield server
 
@@ -34,12 +37,14 @@ def test_the_server_refuses_another_key(s3: StrictS3) -> None:
         s3.client(WRONG).list_objects_v2(Bucket="data")
 
 
-@pytest.mark.parametrize("source", ["s3://data/photos.zip", "s3://data/set/"])
-def test_data_is_fetched_with_signatures_that_hold(s3: StrictS3, tmp_path: Path, source: str) -> None:
+@pytest.mark.parametrize(("source", "names"), [("s3://data/photos.zip", ("a.png",)), ("s3://data/set/", ODD_NAMES)])
+def test_data_is_fetched_with_signatures_that_hold(
+    s3: StrictS3, tmp_path: Path, source: str, names: tuple[str, ...]
+) -> None:
     environ = {"AWS_ENDPOINT_URL_S3": s3.url, "AWS_REGION": "us-east-1"}
     fetched(a_run(tmp_path, source, kind="s3", secrets=EXACT, environ=environ))
 
-    assert dataset(tmp_path) == {"a.png": picture(1)}
+    assert dataset(tmp_path) == dict.fromkeys(names, picture(1))
 
 
 def test_a_wrong_key_is_told_and_not_shown(s3: StrictS3, tmp_path: Path) -> None:

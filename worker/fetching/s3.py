@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from worker.errors import StepFailed
@@ -84,7 +85,9 @@ class S3Source:
         while True:
             params = {"Bucket": self._bucket, "Prefix": self._key} | ({"ContinuationToken": token} if token else {})
             page = self._page(params)
-            found += [_entry(node) for node in page.findall("{*}Contents")]
+            # boto3 asks for keys in the form of addresses, since XML cannot carry all that may stand in one.
+            decode = unquote_plus if page.findtext("{*}EncodingType") == "url" else str
+            found += [_entry(node, decode) for node in page.findall("{*}Contents")]
             token = page.findtext("{*}NextContinuationToken") or ""
             if not token:
                 return [entry for entry in found if not entry[0].endswith("/")]
@@ -171,6 +174,6 @@ class S3Source:
         return not_given(f"{self._shown} is not given out ({code or response.status_code}): {who}", _KEYS_HINT)
 
 
-def _entry(node: ET.Element) -> tuple[str, int, str]:
+def _entry(node: ET.Element, decode: Callable[[str], str]) -> tuple[str, int, str]:
     size = node.findtext("{*}Size") or "0"
-    return node.findtext("{*}Key") or "", int(size), node.findtext("{*}ETag") or ""
+    return decode(node.findtext("{*}Key") or ""), int(size), node.findtext("{*}ETag") or ""
