@@ -237,18 +237,13 @@ def holes(accounts: Accounts) -> Iterator[tuple[str, Any]]:
 
 @given(jobs(most_settings=6))
 def test_every_leaf_of_a_job_is_accounted_for(drawn: Drawn) -> None:
+    """What cannot run still has its `training` routed: each leaf of it is told or stands in the config."""
     accounts = Accounts(drawn.document)
-    assume(accounts.result.ok)
-    assert list(holes(accounts)) == []
-
-
-@given(jobs(most_settings=6))
-def test_every_setting_of_a_wrong_job_is_accounted_for(drawn: Drawn) -> None:
-    """What cannot run still has its `training` routed: each leaf is told or stands in the config."""
-    accounts = Accounts(drawn.document)
-    assume(not accounts.result.ok and accounts.result.config is not None)
-    training = pointer((*accounts.prefix, "training"))
-    assert [hole for hole in holes(accounts) if hole[0].startswith(training)] == []
+    event("runs" if accounts.result.ok else "does not run")
+    if accounts.result.config is None:
+        return
+    where = "" if accounts.result.ok else pointer((*accounts.prefix, "training"))
+    assert [hole for hole in holes(accounts) if hole[0].startswith(where)] == []
 
 
 @given(near_jobs())
