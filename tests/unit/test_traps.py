@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from dpcompile.codes import CODES
+from dpcompile.compiler import compile_job
 from dpcompile.resources import DataDirs
+from tests.unit.jobs import CATALOGUE
+from tests.unit.trapjobs import TRAP_JOBS
 
 PAGE = Path(__file__).parents[2] / "docs" / "traps.md"
 FATES = {
@@ -94,3 +97,17 @@ def test_every_finding_of_the_inspection_is_named() -> None:
     named = {code for trap in TRAPS for code in trap.codes}
 
     assert {code for code in CODES if code.startswith("DPC6")} - named == set(BEYOND)
+
+
+def test_every_check_has_a_job_that_falls_into_the_trap() -> None:
+    assert sorted(TRAP_JOBS) == [trap.number for trap in TRAPS if trap.fate == "check"]
+
+
+@pytest.mark.parametrize("number", TRAP_JOBS)
+def test_a_job_with_the_trap_is_told_and_the_one_that_was_meant_is_not(number: int) -> None:
+    [codes] = [trap.codes for trap in TRAPS if trap.number == number]
+    wrong, right = (compile_job(TRAP_JOBS[number].job(right=each), catalogue=CATALOGUE) for each in (False, True))
+
+    assert {found.code for found in wrong.diagnostics} & set(codes), wrong.diagnostics
+    assert [found for found in right.diagnostics if found.severity != "info"] == []
+    assert right.ok
