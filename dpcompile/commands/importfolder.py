@@ -136,5 +136,7 @@ def _table(rows: Sequence[_Row]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     jobs = sum(1 for row in rows if row.counts is not None and not row.failed)
     flawed = sum(1 for row in rows if row.counts and not row.failed and any(row.counts[k] for k in _COLUMNS))
-    lines += ["", f"{jobs} of {len(rows)} files are trainings; in {flawed} of them something was wrong all along"]
+    broken = sum(1 for row in rows if row.failed)
+    said = f"{jobs} of {len(rows)} files are trainings; in {flawed} of them something was wrong all along"
+    lines += ["", said + (f"; {broken} cannot be read" if broken else "")]
     return "\n".join(lines)

@@ -120,6 +120,8 @@ def of_job(found: Diagnostic, files: Files, naming: Naming) -> Entry | None:
         return None
     key = _key_of(found.path)
     message, hint = found.message, _HINTS.get(found.code, found.hint)
+    if found.code == "DPC428" and "no evaluation set" not in message:
+        hint = found.hint
     kind = _kind(found, naming.field(key))
     field = naming.field(key)
     if kind in ("crash", "late") and found.code < _FIRST_CHECK:

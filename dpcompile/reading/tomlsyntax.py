@@ -97,6 +97,8 @@ class _Scanner(ValueScanner):
             hint = f"TOML has = and not a colon: {line.partition(':')[0].strip()} = …"
         elif line[:2] == "//" or line[:1] in (";", "%"):
             hint = "A comment begins with #."
+        elif line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+            hint = "This is the mark of a merge conflict: keep one of the two sides, and take the marks out."
         else:
             hint = "Write NAME = VALUE, or put # before a comment."
         raise self._fault("DPC114", start, f"{quote(line)} is neither a setting nor a table", hint)

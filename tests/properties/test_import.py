@@ -88,7 +88,8 @@ def settings_read(tree: Any, spec: ModelSpec, dataset: bool) -> dict[KeyPath, An
     if dataset:
         tables += [(("directory", n), "directory", row) for n, row in enumerate(tree.get("directory", ()))]
     else:
-        tables += [((scope,), scope, tree.get(scope)) for scope in SCOPES[1:5]]
+        # Without [monitoring] the trainer goes on as if it were empty (train.py:561); without [adapter] it does not.
+        tables += [((scope,), scope, tree.get(scope, {} if scope == "monitoring" else None)) for scope in SCOPES[1:5]]
     found: dict[KeyPath, Any] = {}
     for prefix, scope, table in tables:
         for name, field in scopes[scope].items():
