@@ -40,7 +40,9 @@ def _failure(response: Mapping[str, Any]) -> Iterator[str]:
     if response["output_tail"]:
         yield "The last lines of the program:"
         yield from (f"  {printable(line)}" for line in response["output_tail"].splitlines())
-    if response["error"] not in [found["message"] for found in response["diagnostics"]]:
+    told = [found["message"] for found in response["diagnostics"]]
+    sums_up = len(told) > 1 and all(message in response["error"] for message in told)
+    if response["error"] not in told and not sums_up:
         yield printable(f"failed: {response['error']}")
     for found in response["diagnostics"]:
         if found["file"] is not None:

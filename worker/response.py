@@ -114,7 +114,9 @@ def failure(error: str, diagnostics: Sequence[dict[str, Any]], *, tail: str = ""
 def of_step_failed(failed: StepFailed, more: Sequence[dict[str, Any]] = (), *, tail: str = "") -> Failure:
     """The answer when one thing went wrong; `more` are findings beside it."""
     tail = failed.output_tail if failed.output_tail is not None else tail
-    found = [as_diagnostic(failed), *failed.diagnostics, *more]
+    # A failure that only sums up its findings would say each of them twice.
+    sums_up = failed.diagnostics and all(each["message"] in failed.message for each in failed.diagnostics)
+    found = [*([] if sums_up else [as_diagnostic(failed)]), *failed.diagnostics, *more]
     return failure(failed.message, found, tail=tail, resumable=failed.resumable)
 
 
