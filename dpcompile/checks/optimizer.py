@@ -105,6 +105,14 @@ def required_arguments(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.at_null("DPC413", key, text, hint, otherwise=_TYPE)
 
 
+def rates_of_parts(facts: Facts) -> Iterator[Diagnostic]:
+    """A rate for each part leaves nothing for the optimizer's own (models/sdxl.py:615-630)."""
+    parts = facts.spec.capabilities.get("rates_of_parts", ())
+    if parts and facts.asked(*_TABLE, "lr") and all(facts.in_model(name) is not None for name in parts):
+        text = f"lr has no effect: {listing(parts, 'and')} set the rate of all that is trained"
+        yield facts.at("DPC439", (*_TABLE, "lr"), text, "Take it out, or one of the others that is to follow it.")
+
+
 def gradient_release(facts: Facts) -> Iterator[Diagnostic]:
     """It reads `lr` from every parameter group, and wants one GPU per stage (train.py:713-716, 740-746)."""
     key = (*_TABLE, "gradient_release")
@@ -192,6 +200,7 @@ CHECKS = (
     type_with_care,
     arguments,
     required_arguments,
+    rates_of_parts,
     gradient_release,
     half_life,
     muon_on_small_rank,

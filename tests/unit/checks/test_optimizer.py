@@ -168,3 +168,15 @@ def test_projection_reaches_one_of_several_groups(check: JobCheck) -> None:
     found = check("sdxl", {"optimizer": optimizer}).only
 
     assert (found.code, found.path) == ("DPC419", "/training/optimizer/rank")
+
+
+def test_a_rate_for_each_part_leaves_nothing_for_the_optimizer_s_own(check: JobCheck) -> None:
+    parts = {"unet_lr": 4e-5, "text_encoder_1_lr": 2e-5, "text_encoder_2_lr": 2e-5}
+
+    found = check("sdxl", {**parts, "learning_rate": 1e-4})
+
+    assert found.only.code == "DPC439"
+    assert found.only.path == "/training/learning_rate"
+    assert "has no effect" in found.only.message
+    assert check("sdxl", parts).codes == []
+    assert check("sdxl", {"unet_lr": 4e-5, "learning_rate": 1e-4}).codes == []
