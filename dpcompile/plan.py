@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 StepKind = Literal["fetch", "caption", "inspect", "download", "train", "publish"]
 STEP_KINDS: tuple[StepKind, ...] = ("fetch", "caption", "inspect", "download", "train", "publish")
 
@@ -129,7 +129,7 @@ def from_json(value: object) -> Plan:
     not match its own id.
     """
     top = _object(value, "plan")
-    if type(top.get("version")) is not int or top["version"] != PLAN_VERSION:  # true and 1.0 are equal to 1
+    if type(top.get("version")) is not int or top["version"] != PLAN_VERSION:  # 2.0 is equal to 2
         raise PlanError(f"plan version {top.get('version')!r} is not {PLAN_VERSION}: compile the job again")
     names = (
         "id",

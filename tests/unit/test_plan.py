@@ -55,7 +55,7 @@ def test_same_job_gives_the_same_id_and_another_job_another() -> None:
 
 @pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(Plan)])
 def test_every_part_of_a_plan_is_part_of_its_id(name: str) -> None:
-    other: Any = {"version": 2}.get(name, "other")
+    other: Any = {"version": 3}.get(name, "other")
     if isinstance(getattr(PLAN, name), tuple):
         other = ()
     elif name != "version" and not isinstance(getattr(PLAN, name), str):
@@ -85,11 +85,11 @@ def test_texts_are_all_texts_of_the_plan_names_included() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        pytest.param(lambda v: v.update(version=2), "plan version 2 is not 1", id="newer"),
-        pytest.param(lambda v: v.update(version="1"), "plan version '1' is not 1", id="version as text"),
-        pytest.param(lambda v: v.update(version=True), "plan version True is not 1", id="version as true"),
-        pytest.param(lambda v: v.update(version=1.0), "plan version 1.0 is not 1", id="version with decimals"),
-        pytest.param(lambda v: v.pop("version"), "plan version None is not 1", id="no version"),
+        pytest.param(lambda v: v.update(version=3), "plan version 3 is not 2", id="newer"),
+        pytest.param(lambda v: v.update(version="2"), "plan version '2' is not 2", id="version as text"),
+        pytest.param(lambda v: v.update(version=True), "plan version True is not 2", id="version as true"),
+        pytest.param(lambda v: v.update(version=2.0), "plan version 2.0 is not 2", id="version with decimals"),
+        pytest.param(lambda v: v.pop("version"), "plan version None is not 2", id="no version"),
         pytest.param(lambda v: v.pop("steps"), "plan has no steps", id="no steps"),
         pytest.param(lambda v: v.update(more=1), "plan has an unknown part: 'more'", id="unknown part"),
         pytest.param(lambda v: v.update(job_id=1), "plan.job_id must be text", id="text as number"),
@@ -227,4 +227,4 @@ def test_nothing_of_a_resealed_plan_is_lost_or_ignored(value: dict[str, Any]) ->
 
 def test_kinds_of_steps_are_those_of_the_words() -> None:
     assert STEP_KINDS == ("fetch", "caption", "inspect", "download", "train", "publish")
-    assert PLAN_VERSION == 1
+    assert PLAN_VERSION == 2

@@ -67,7 +67,7 @@ def test_a_plan_is_told_from_a_job(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"model": {}}, "changed after it was compiled"),
-        ({"version": 2}, "plan version 2 is not 1"),
+        ({"version": 1}, "plan version 1 is not 2"),
     ],
 )
 def test_a_plan_that_was_changed_is_not_run(tmp_path: Path, change: dict[str, Any], words: str) -> None:
