@@ -8,6 +8,7 @@ from dpcompile.checks.facts import Facts
 from dpcompile.checks.saving import step_examples
 from dpcompile.dataplan import check_eval
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.wording import listing
 
 _OCCASIONS = ("eval_every_n_epochs", "eval_every_n_steps", "eval_every_n_examples", "eval_before_first_step")
 _EXAMPLES = ("train", "eval_every_n_examples")
@@ -17,14 +18,13 @@ def without_a_set(facts: Facts) -> Iterator[Diagnostic]:
     """Without eval_datasets nothing is evaluated (train.py:231, 436): the commonest inert setting of all."""
     if facts.evaluates:
         return
-    for name in facts.table("train"):
-        key = ("train", name)
-        if not name.startswith("eval_") and name != "disable_block_swap_for_eval":
-            continue
-        # Switched off, it asks for what happens anyway.
-        if facts.asked(*key) and facts.get(*key):
-            text = f"{name} has no effect: the job has no evaluation set"
-            yield facts.at("DPC428", key, text, 'Add "eval": {"fraction": 0.05} to dataset, or take it out.')
+    about = [n for n in facts.table("train") if n.startswith("eval_") or n == "disable_block_swap_for_eval"]
+    # Switched off, it asks for what happens anyway.
+    asked = [name for name in about if facts.asked("train", name) and facts.get("train", name)]
+    if asked:
+        text = f"{listing(asked, 'and')} {'has' if len(asked) == 1 else 'have'} no effect: there is no evaluation set"
+        hint = f'Add "eval": {{"fraction": 0.05}} to dataset, or take {"it" if len(asked) == 1 else "them"} out.'
+        yield facts.at("DPC428", ("train", asked[0]), text, hint)
 
 
 def without_an_occasion(facts: Facts) -> Iterator[Diagnostic]:

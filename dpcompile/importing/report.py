@@ -45,7 +45,7 @@ _FIRST_CHECK = "DPC401"
 
 # Findings that speak of the job in their remedy, in words of the files.
 _HINTS = {
-    "DPC428": "Name an evaluation set in eval_datasets, or take it out.",
+    "DPC428": "Name an evaluation set in eval_datasets, or take out what speaks of one.",
     "DPC219": "Add a [[directory]] with the path of a folder.",
     "DPC449": "Start the trainer with --trust_cache after the first run.",
 }
