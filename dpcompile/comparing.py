@@ -17,8 +17,14 @@ from dpcompile.secrecy import WANDB_KEY
 from dpcompile.trainer import TRAIN_TABLES, Field
 from dpcompile.values import identical, in_decimals, settled
 
-_OWN = (("output_dir",), ("dataset",), (EVALS,), ("monitoring", WANDB_KEY))
-"""Keys of a training file that do not change what is trained."""
+_OWN = frozenset(
+    {("output_dir",), ("dataset",), (EVALS,), ("caching_batch_size",), ("map_num_proc",), ("steps_per_print",)}
+    | {("logging_steps",), ("checkpoint_every_n_epochs",), ("checkpoint_every_n_minutes",)}
+    | {("monitoring", name) for name in ("enable_wandb", WANDB_KEY, "wandb_tracker_name", "wandb_run_name")}
+)
+"""Keys of a training file that do not change what is trained: places, speed, and what is told on the way."""
+_AS_THE_MODEL = (("adapter", "dtype"), ("model", "transformer_dtype"))
+"""Number formats that are the model's where nothing sets them (train.py:122; for example models/flux.py:172)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +160,34 @@ def _side(
                 table_of_file = len(path) == 2 and (isinstance(value, Mapping) or key == "directory")
                 if path[1:] not in _OWN and path not in unread and not table_of_file:
                     values[path] = settled(value, {})
+        if name.partition(".")[0] == "train":
+            _settle_train(name, tree, values, defaults, catalogue)
     return Side(values=values, defaults=defaults, steps=steps)
+
+
+def _settle_train(
+    name: str,
+    tree: Mapping[str, Any],
+    values: dict[KeyPath, Any],
+    defaults: dict[KeyPath, Any],
+    catalogue: Catalogue,
+) -> None:
+    """What follows from other keys of a training file, or counts for nothing beside them."""
+    model = _model_fields(tree, catalogue)
+    for table, key in _AS_THE_MODEL:
+        known = key in (model if table == "model" else catalogue.trainer.scopes["adapter"])
+        if known and table in tree and (name, "model", "dtype") in values:
+            defaults[(name, table, key)] = values[(name, "model", "dtype")]
+    kind = values.get((name, "optimizer", "type"))
+    if isinstance(kind, str) and kind.lower() in _built_in(catalogue):
+        values[(name, "optimizer", "type")] = kind.lower()  # compared in small letters (train.py:668)
+    if not tree.get(EVALS):
+        for path in [path for path in values if len(path) == 2 and str(path[1]).startswith("eval_")]:
+            del values[path]
+
+
+def _built_in(catalogue: Catalogue) -> set[str]:
+    return {name for name, known in catalogue.trainer.optimizer_entries.items() if known.get("x-builtin")}
 
 
 def _has_default(field: Field) -> bool:

@@ -541,3 +541,30 @@ def test_dataset_files_can_be_compared_and_what_is_not_known_is_not(train: Path,
     alone.parent.mkdir()
     alone.write_text(TRAIN.replace("configs/dataset.toml", "nowhere.toml"), "utf-8")
     assert dpcompile("diff", train, alone).out == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("rank = 16\n", "rank = 16\ndtype = 'bfloat16'\n", id="the adapter's format is the model's"),
+        pytest.param("'adamw_optimi'", "'AdamW_Optimi'", id="capitals of an optimizer of the trainer's own"),
+        pytest.param("eval_every_n_epochs = 1\n", "", id="evaluation without a set"),
+        pytest.param("epochs = 1000\n", "epochs = 1000\ncaching_batch_size = 4\n", id="speed"),
+        pytest.param("wandb_run_name = 'first'", "wandb_run_name = 'second'", id="what is told on the way"),
+    ],
+)
+def test_what_comes_to_the_same_is_no_difference(train: Path, before: str, after: str) -> None:
+    other = train.with_name("other.toml")
+    assert before in TRAIN
+    other.write_text(TRAIN.replace(before, after), "utf-8")
+
+    done = dpcompile("diff", train, other)
+
+    assert (done.code, done.out) == (0, "")
+
+
+def test_another_format_than_the_model_s_is_a_difference(train: Path) -> None:
+    other = train.with_name("other.toml")
+    other.write_text(TRAIN.replace("rank = 16\n", "rank = 16\ndtype = 'float32'\n"), "utf-8")
+
+    assert 'train.adapter.dtype: "bfloat16" (default) -> "float32"' in dpcompile("diff", train, other).out
