@@ -245,6 +245,7 @@ _WARNINGS = {
     454: "counting examples with batches of several sizes",
     455: "a caption prefix that runs into the caption",
     458: "a value that works badly for the model",
+    460: "a full fine-tune that is saved without parts of the model",
 }
 _NOTES = {
     215: "another name for a setting",

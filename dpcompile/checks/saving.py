@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import KeyPath
+from dpcompile.wording import listing
 
 _SAVES = ("save_every_n_epochs", "save_every_n_steps", "save_every_n_examples")
 _BATCH = ("train", "micro_batch_size_per_gpu")
@@ -55,6 +56,16 @@ def uneven_batches(facts: Facts) -> Iterator[Diagnostic]:
         yield facts.at("DPC454", key, text, "Count in steps or epochs, or use one batch size for all.")
 
 
+def incomplete_fine_tune(facts: Facts) -> Iterator[Diagnostic]:
+    """What no layer of the pipeline holds is neither trained nor saved (utils/saver.py:98)."""
+    lacks = facts.spec.merged.get("saved_format", {}).get("full_lacks")
+    if lacks and not facts.has_adapter:
+        text = f"a full fine-tune of {facts.spec.title} is saved without {listing(lacks, 'and')}, which are not trained"
+        text += ": programs that load it do without them, or make them up"
+        hint = "Before you use it, copy them from the file of diffusion_model into model.safetensors."
+        yield facts.at_null("DPC460", ("train", "adapter"), text, hint)
+
+
 def _sizes(batch: object) -> list[int]:
     if isinstance(batch, list):
         return [size for _resolution, size in batch]
@@ -83,6 +94,7 @@ CHECKS = (
     saves_something,
     shorter_than_a_step,
     uneven_batches,
+    incomplete_fine_tune,
     doubled_resolution,
     image_batch_without_images,
 )

@@ -158,4 +158,5 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     153: _t("sdxl", {"shuffle_tags": True}),
     159: _t("sdxl", {"caption_prefix": "ohwx"}, {"caption_prefix": "ohwx, "}),
     160: _t("sdxl", {"online_captions": True}),
+    178: _t("z_image", {"adapter": None}, {}),
 }  # fmt: skip

@@ -142,7 +142,7 @@ def suits(model: str, name: str) -> bool:
     """Whether a training is one that this model can do at all."""
     spec = spec_of(model)
     unsuited = {
-        "full fine-tune": not spec.capabilities["full_finetune"],
+        "full fine-tune": not spec.capabilities["full_finetune"] or "full_lacks" in spec.merged["saved_format"],
         "captions": not spec.media.masks,
         "small": spec.media.size_buckets is not None,
         "sizes": spec.media.size_buckets is not None,

@@ -79,3 +79,12 @@ def test_image_batches_without_images(check: JobCheck) -> None:
     assert (found.code, found.path) == ("DPC439", "/training/image_micro_batch_size_per_gpu")
     assert check("wan13", training, data="both").codes == []
     assert check("wan13", training, data="images").codes == []
+
+
+def test_a_full_fine_tune_that_is_saved_without_parts(check: JobCheck) -> None:
+    found = check("ltx2", {"adapter": None}, data="videos")
+
+    assert (found.only.code, found.only.path) == ("DPC460", "/training/adapter")
+    assert "is saved without scale_shift_table and audio_scale_shift_table" in found.only.message
+    assert check("ltx2", data="videos").codes == []
+    assert check("krea2", {"adapter": None}).codes == []
