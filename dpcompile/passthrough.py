@@ -52,7 +52,9 @@ def notice(scopes: Mapping[Scope, Mapping[str, Field]], table: str, name: str, p
     """What is sent unchecked is said."""
     where = within(table) if table in SCOPES else f"in [{table}]"
     known = _known(scopes, table, name)
-    hint = "dpcompile knows this key: outside passthrough it is checked." if known and not known.dead else ""
+    hint = "dpcompile knows this key: outside passthrough it is checked." if known else ""
+    if known and known.dead:
+        hint = " ".join(filter(None, (known.dead.get("why"), known.dead.get("instead"))))
     return finding("DPC216", pointer, f"{name} is sent to the trainer as it is, {where}, unchecked", hint, file=file)
 
 

@@ -143,6 +143,10 @@ def resolve(
     return ResolvedConfig(settings=settings, dropped=tuple(dropped))
 
 
+def _is_default(setting: Setting) -> bool:
+    return setting.origin.layer in ("defaults", "spec")
+
+
 def _weaker(setting: Setting, than: Setting) -> bool:
     return _RANKS[setting.origin.layer] < _RANKS[than.origin.layer]
 
@@ -180,14 +184,22 @@ def _misfit_adapter_keys(settings: Mapping[KeyPath, Setting], trainer: TrainerKe
 def _excluded(
     settings: Mapping[KeyPath, Setting], excludes: Mapping[KeyPath, tuple[KeyPath, ...]]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Weaker layers' values that another setting makes meaningless (`flux_shift` when `shift` is set)."""
+    """Weaker layers' values that another setting makes meaningless (`flux_shift` when `shift` is set).
+
+    And the other way round in [model]: whoever sets `flux_shift` true means it, whatever `shift` the spec begins with.
+    """
     for key, others in excludes.items():
         setting = settings.get(key)
         if setting is None:
             continue
         for other in others:
-            if other in settings and _weaker(settings[other], setting):
+            lost = settings.get(other)
+            if lost is None:
+                continue
+            if _weaker(lost, setting):
                 yield other, f"{key[-1]} takes its place"
+            elif key[:2] == ("train", "model") and _is_default(setting) and lost.value not in (None, False):
+                yield key, f"{other[-1]} would have no effect beside it"
 
 
 def _following(settings: Mapping[KeyPath, Setting]) -> Iterator[tuple[KeyPath, Setting]]:

@@ -9,10 +9,13 @@ from itertools import pairwise
 from dpcompile.checks.facts import Facts
 from dpcompile.dataplan import MediaKind
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.keypath import KeyPath
 from dpcompile.trainer import MEDIA_KEYS
 from dpcompile.wording import listing, quote
 
 MOST_RESOLUTIONS = 3
+_OPENING = "([{<\"'-_/#@"
+"""Marks that a word may follow at once."""
 _RATIOS = ("ar_buckets", "min_ar", "max_ar", "num_ar_buckets")
 
 
@@ -110,16 +113,28 @@ def bucket_for_each_kind(facts: Facts) -> Iterator[Diagnostic]:
         frames = [1, *(frames or ())]  # one for images is always there
     else:
         frames = [bucket[2] for bucket in sizes]
-    if "videos" in facts.kinds and media.videos and max(frames) == 1:
-        text = "without a bucket of more than 1 frame, every video is skipped as too short"
-        hint = "Add one to size_buckets." if sizes else "Set frame_buckets, for example [1, 33]."
+    if "videos" in facts.all_kinds and media.videos and max(frames) == 1:
+        text = f"without a bucket of more than 1 frame, every {_of_set(facts, 'videos')} is skipped as too short"
+        hint = "Add one to size_buckets." if sizes else f"Set frame_buckets, for example [1, {_some_length(facts)}]."
         if media.size_buckets:
             hint = _other_sizes(facts)
         yield facts.at_null("DPC453", key, text, hint, otherwise=key)
-    if "images" in facts.kinds and media.images and min(frames) > 1:
-        text = "without a size bucket of 1 frame, every image is skipped as too short"
+    if "images" in facts.all_kinds and media.images and min(frames) > 1:
+        text = f"without a size bucket of 1 frame, every {_of_set(facts, 'images')} is skipped as too short"
         hint = "Train them in a job of their own." if media.size_buckets else "Add one with 1 as its third number."
         yield facts.at("DPC453", key, text, hint)
+
+
+def _of_set(facts: Facts, kind: MediaKind) -> str:
+    """One of the media of a kind: of the training data, or of the evaluation set that has the same buckets."""
+    one = kind.removesuffix("s")
+    return one if kind in facts.kinds else f"{one} of the evaluation set"
+
+
+def _some_length(facts: Facts) -> int:
+    """A clip of about two seconds that the model takes as it is."""
+    step, offset = facts.spec.media.frame_multiple or 1, facts.spec.media.frame_offset
+    return round((33 - offset) / step) * step + offset
 
 
 def _other_sizes(facts: Facts) -> str:
@@ -141,9 +156,12 @@ def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
     wrong = [b for b in dict.fromkeys(buckets) if b != 1 and (b - offset) % step]
     fixed = [max(1, (b - offset) // step * step + offset) for b in wrong]
     if wrong:
-        text = f"frame_buckets {listing(map(str, wrong), 'and')} are shortened to {listing(map(str, fixed), 'and')}: "
+        some, verb = ("the frame bucket", "is") if len(wrong) == 1 else ("the frame buckets", "are")
+        text = f"{some} {listing(map(str, wrong), 'and')} {verb} shortened to {listing(map(str, fixed), 'and')}: "
         text += f"this model takes lengths of {_lengths(step, offset)}"
-        yield facts.at("DPC446", key, text, f"Write {listing(map(str, fixed), 'and')}.")
+        # A clip cut down to a single frame is not what anyone meant: the shortest real clip is nearest.
+        better = [length if length > 1 else step + offset for length in fixed]
+        yield facts.at("DPC446", key, text, f"Write {listing(map(str, dict.fromkeys(better)), 'and')}.")
 
 
 def _lengths(step: int, offset: int) -> str:
@@ -156,12 +174,15 @@ def even_resolutions(facts: Facts) -> Iterator[Diagnostic]:
     multiple = facts.spec.media.resize_multiple
     if not multiple or values is None or not facts.asked(*key) or _sized(facts):
         return
-    for n, side in enumerate(values):
-        if not isinstance(side, list) and side % multiple:
-            near = max(multiple, round(side / multiple) * multiple)
-            text = f"resolution {side} is no multiple of {multiple}, to which this model's media are resized: "
-            text += "what is trained has another size than the trainer says"
-            yield facts.at("DPC446", key, text, f"Write {near}.", inside=(n,) if len(values) > 1 else ())
+    for n, value in enumerate(values):
+        sides = value if isinstance(value, list) else [value]
+        # Of two unlike sides the area alone counts, whose buckets come out as they come out.
+        if len(set(sides)) == 1 and sides[0] % multiple:
+            near = [max(multiple, round(side / multiple) * multiple) for side in sides]
+            text = f"the resolution {quote(value)} is no multiple of {multiple}, to which this model's media are "
+            text += "resized: what is trained has another size than the trainer says"
+            hint = f"Write {near if isinstance(value, list) else near[0]}."
+            yield facts.at("DPC446", key, text, hint, inside=(n,) if len(values) > 1 else ())
 
 
 def fixed_sizes(facts: Facts) -> Iterator[Diagnostic]:
@@ -169,21 +190,23 @@ def fixed_sizes(facts: Facts) -> Iterator[Diagnostic]:
     sizes, title = facts.spec.media.size_buckets, facts.spec.title
     if sizes is None:
         return
-    rows = range(facts.directories)
-    told: set[Diagnostic] = set()
-    for key in (("dataset", "size_buckets"), *(("dataset", "directory", n, "size_buckets") for n in rows)):
+    places: tuple[KeyPath, ...] = ((facts.part,), (facts.part, "directory", facts.row))
+    for place in places:
+        key = (*place, "size_buckets")
         buckets = facts.get(*key)
-        found = []
         if not buckets:
             text = f"{title} takes sizes of its own only: without size_buckets the trainer exits without training"
-            found = [facts.at_null("DPC457", key, text, "Leave size_buckets as the model spec has it.")]
+            yield facts.at_null("DPC457", key, text, "Leave size_buckets as the model spec has it.")
         for n, bucket in enumerate(buckets or ()):
             if tuple(bucket) not in sizes:
                 text = f"{title} does not take the size {bucket}: the trainer exits without training"
                 hint = f"It takes {listing((str(list(size)) for size in sizes), 'and')}."
-                found.append(facts.at("DPC457", key, text, hint, inside=(n,)))
-        yield from (d for d in found if d not in told)  # each directory may have it from the same place
-        told.update(found)
+                yield facts.at("DPC457", key, text, hint, inside=(n,))
+        for name in ("resolutions", *_RATIOS[1:]):
+            # At the top of the training data it is told as taking no effect beside size_buckets.
+            if place != ("dataset",) and facts.get(*place, name) is not None:
+                text = f"{title} takes sizes of its own only: with {name} the trainer exits without training"
+                yield facts.at("DPC457", (*place, name), text, "Take it out.")
 
 
 def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
@@ -253,9 +276,10 @@ def shuffled_captions(facts: Facts) -> Iterator[Diagnostic]:
 def caption_prefix(facts: Facts) -> Iterator[Diagnostic]:
     """It is put in front as it stands, with nothing between (utils/dataset.py:50, 57)."""
     key, prefix = facts.in_dataset("caption_prefix")
-    if prefix and prefix[-1].isascii() and prefix[-1].isalnum():
+    if prefix and prefix[-1].isascii() and not prefix[-1].isspace() and prefix[-1] not in _OPENING:
         text = f"caption_prefix {quote(prefix)} runs into the caption: {quote(f'{prefix}a photo of ...')}"
-        yield facts.at("DPC455", key, text, f"Write {quote(f'{prefix}, ')}.")
+        between = ", " if prefix[-1].isalnum() else " "
+        yield facts.at("DPC455", key, text, f"Write {quote(prefix + between)}.")
 
 
 CHECKS = (

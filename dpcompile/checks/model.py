@@ -28,8 +28,9 @@ def timestep_range(facts: Facts) -> Iterator[Diagnostic]:
 
 def float16(facts: Facts) -> Iterator[Diagnostic]:
     """No loss scaler is configured (train.py:423-429), so small gradients of float16 weights vanish."""
-    for key in (_DTYPE, _ADAPTER_DTYPE):
-        if facts.get(*key) == "float16":
+    trained = () if facts.has_adapter else ("transformer_dtype", "diffusion_model_dtype")
+    for key in (_DTYPE, _ADAPTER_DTYPE, *(("train", "model", name) for name in trained if name in facts.spec.fields)):
+        if facts.sound(key) and facts.get(*key) == "float16":
             text = f"{key[1]}.{key[2]} float16 is trained without loss scaling: small gradients become zero in silence"
             yield facts.at("DPC423", key, text, 'Use "bfloat16".')
 

@@ -130,8 +130,18 @@ def gradient_release(facts: Facts) -> Iterator[Diagnostic]:
         rates = [*(("train", "model", name) for name in facts.spec.fields if name.endswith("_lr")), (*_TABLE, "lr")]
         for rate in (rate for rate in rates if facts.get(*rate) == 0):
             text = f"gradient_release fails beside {rate[-1]} 0, which leaves weights untrained"
-            hint = f"Take gradient_release out, or give {rate[-1]} a rate above 0; null for that of the others."
+            hint = f"Take gradient_release out, or give {rate[-1]} a rate above 0."
+            if rate[-1] != "lr":
+                hint = f"{hint[:-1]}; null means the rate of the rest, lr."
             yield facts.at("DPC415", key, text, hint)
+
+
+def clipping_beside_release(facts: Facts) -> Iterator[Diagnostic]:
+    """No gradient is left to clip at the end of a step, so it is set to 0 (train.py:426-427)."""
+    key = ("train", "gradient_clipping")
+    if facts.asked(*key) and facts.get(*key) and facts.get(*_TABLE, "gradient_release"):
+        text = "gradient_clipping has no effect beside gradient_release: nothing is clipped"
+        yield facts.at("DPC439", key, text, "Take it out, or gradient_release.")
 
 
 def half_life(facts: Facts) -> Iterator[Diagnostic]:
@@ -202,6 +212,7 @@ CHECKS = (
     required_arguments,
     rates_of_parts,
     gradient_release,
+    clipping_beside_release,
     half_life,
     muon_on_small_rank,
     one_muon,

@@ -43,8 +43,9 @@ def cosine_end(facts: Facts) -> Iterator[Diagnostic]:
     if facts.get(*_SCHEDULER) != "cosine" or facts.get(*_CONSTANT) is not None or _keeps_own_rates(facts):
         return
     for key, rate in _rates(facts):
-        if rate < _COSINE_END:
-            text = f"the cosine schedule ends at 1e-6, so {key[-1]} {rate:g} would rise instead of fall"
+        if rate <= _COSINE_END:
+            course = "rise instead of fall" if rate < _COSINE_END else "never change"
+            text = f"the cosine schedule ends at 1e-6, so {key[-1]} {rate:g} would {course}"
             place = key if facts.asked(*key) else _SCHEDULER
             yield facts.at("DPC440", place, text, 'Use a higher rate, or lr_scheduler "constant".')
 

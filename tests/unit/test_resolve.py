@@ -137,7 +137,16 @@ def test_default_that_another_setting_makes_meaningless_goes() -> None:
 
     assert dropped(config) == {flux_shift: "shift takes its place"}
     assert resolved(said(flux_shift, True), said(shift, 3.0), excludes=excludes).dropped == ()
-    assert resolved(said(flux_shift, True), said(shift, 3.0, "spec"), excludes=excludes).dropped == ()
+    assert resolved(said(flux_shift, False), said(shift, 3.0, "spec"), excludes=excludes).dropped == ()
+
+
+def test_a_weaker_value_gives_way_to_what_it_would_make_meaningless() -> None:
+    shift, flux_shift = ("train", "model", "shift"), ("train", "model", "flux_shift")
+
+    config = resolved(said(flux_shift, True), said(shift, 3.0, "spec"), excludes={shift: (flux_shift,)})
+
+    assert config.get(*flux_shift) is True
+    assert [(d.assignment.key, d.why) for d in config.dropped] == [(shift, "flux_shift would have no effect beside it")]
 
 
 def test_default_of_one_directory_goes_where_the_whole_dataset_is_spoken_of() -> None:

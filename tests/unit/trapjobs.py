@@ -109,7 +109,7 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     77: _t("sdxl", {"warmup_steps": 1000, "max_steps": 500}, {"warmup_steps": 100, "max_steps": 500}),
     78: _t("sdxl", {**_o("automagic", lr=1e-6), "lr_scheduler": "cosine"}, {**_o("automagic", lr=1e-6), "warmup_steps": None}),
     79: _t("sdxl", {**_o("GenericOptim", lr=1e-4, muon=True), "rank": 16}, {**_o("GenericOptim", lr=1e-4, muon=True), "rank": 64}),
-    80: _t("sdxl", _o("GenericOptim", lr=1e-4, rank=128, proj_type="std", update_proj_gap=200), _o("GenericOptim", lr=1e-4)),
+    80: _t("sdxl", _o("GenericOptim", lr=1e-4, rank=128, proj_type="svd", update_proj_gap=200), _o("GenericOptim", lr=1e-4)),
     81: _t("sdxl", {"force_constant_lr": 1e-5, "unet_lr": 4e-5}, {"unet_lr": 4e-5}),
     82: _t("sdxl", {"pipeline_stages": 2}, {"pipeline_stages": 2}, launch={"num_gpus": 3}, right_launch={"num_gpus": 4}),
     83: _t("sdxl", {"partition_method": "manual", "pipeline_stages": 2}, {"pipeline_stages": 2}, launch={"num_gpus": 2}, right_launch={"num_gpus": 2}),

@@ -270,3 +270,87 @@ def test_kinds_that_fixed_sizes_leave_out(check: JobCheck, data: str, preset: st
 )
 def test_models_that_resize_to_another_multiple(check: JobCheck, training: dict[str, Any], places: list[str]) -> None:
     assert check("minimax_h3", training).places("DPC446") == places
+
+
+FIXED = {"type": "precaptioned", "directories": [{"path": "/data/a"}]}
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"directories": [{"path": "/data/a", "resolutions": [512]}]}, "directories/0/resolutions"),
+        ({"directories": [{"path": "/a"}, {"path": "/b", "max_ar": 2.0}]}, "directories/1/max_ar"),
+        (
+            {"directories": [{"path": "/a"}, {"path": "/b", "size_buckets": [[512, 512, 1]]}]},
+            "directories/1/size_buckets/0",
+        ),
+        ({"eval": {"sets": [{"name": "a", "directories": [{"path": "/e", "min_ar": 0.5}]}]}}, "min_ar"),
+        (
+            {"eval": {"sets": [{"name": "a", "directories": [{"path": "/e", "size_buckets": [[512, 512, 1]]}]}]}},
+            "size_buckets/0",
+        ),
+        ({"eval": {"sets": [{"name": "a", "resolutions": [512], "directories": [{"path": "/e"}]}]}}, "resolutions"),
+    ],
+)
+def test_fixed_sizes_hold_in_each_folder(check: JobCheck, more: dict[str, Any], place: str) -> None:
+    found = check("cosmos_7b", data={**FIXED, **more}).only
+
+    assert found.code == "DPC457"
+    assert found.path.endswith(place)
+
+
+def test_fixed_sizes_hold_in_the_tables_of_training(check: JobCheck) -> None:
+    assert check("cosmos_7b", {"directory": {"num_ar_buckets": 3}}).places("DPC457") == [
+        "/training/directory/num_ar_buckets"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "data", "evaluated", "word"),
+    [
+        ("wan13", {"frame_buckets": [1]}, "images", "videos", "every video of the evaluation set"),
+        ("wan13", {"frame_buckets": None}, "images", "videos", "every video of the evaluation set"),
+        ("wan13", {"size_buckets": [[512, 512, 1]]}, "images", "videos", "every video of the evaluation set"),
+        ("wan13", {"size_buckets": [[512, 512, 33]]}, "videos", "images", "every image of the evaluation set"),
+        ("cosmos_7b", {}, "images", "videos", "every video of the evaluation set"),
+    ],
+)
+def test_evaluation_data_needs_buckets_too(
+    check: JobCheck, model: str, training: dict[str, Any], data: str, evaluated: str, word: str
+) -> None:
+    whole = {**dataset(data), "eval": {f"{evaluated}_url": "https://example.com/e.zip"}}
+
+    found = check(model, training, data=whole).only
+
+    assert found.code == "DPC453"
+    assert word in found.message
+    assert check(model, training, data={**dataset(data), "eval": {"fraction": 0.1}}).codes == []
+
+
+def test_a_length_that_is_proposed_fits_the_model(check: JobCheck) -> None:
+    assert check("minimax_h3", {"frame_buckets": [1]}, data="videos").only.hint.endswith("[1, 34].")
+    assert check("wan13", {"frame_buckets": [1]}, data="videos").only.hint.endswith("[1, 33].")
+    shortened = check("ltx2", {"frame_buckets": [1, 5, 16]}, data="videos").only
+    assert (shortened.code, shortened.hint) == ("DPC446", "Write 9.")
+    assert "the frame buckets 5 and 16 are shortened to 1 and 9" in shortened.message
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(528, "Write 512."), ([528, 528], "Write [512, 512].")])
+def test_sides_that_the_model_resizes_otherwise(check: JobCheck, given: object, wanted: str) -> None:
+    found = check("ltx2", {"resolutions": [given]}).only
+
+    assert (found.code, found.hint) == ("DPC446", wanted)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "hint"), [("ohwx", 'Write "ohwx, ".'), ("ohwx.", 'Write "ohwx. ".'), ("x,", 'Write "x, ".')]
+)
+def test_prefix_that_runs_into_the_caption(check: JobCheck, prefix: str, hint: str) -> None:
+    found = check("sdxl", {"caption_prefix": prefix}).only
+
+    assert (found.code, found.hint) == ("DPC455", hint)
+
+
+@pytest.mark.parametrize("prefix", ["ohwx, ", "ohwx\n", "(", "#"])
+def test_prefix_that_does_not(check: JobCheck, prefix: str) -> None:
+    assert check("sdxl", {"caption_prefix": prefix}).codes == []

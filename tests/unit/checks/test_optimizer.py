@@ -180,3 +180,11 @@ def test_a_rate_for_each_part_leaves_nothing_for_the_optimizer_s_own(check: JobC
     assert "has no effect" in found.only.message
     assert check("sdxl", parts).codes == []
     assert check("sdxl", {"unet_lr": 4e-5, "learning_rate": 1e-4}).codes == []
+
+
+def test_nothing_is_clipped_beside_gradient_release(check: JobCheck) -> None:
+    found = check("wan13", {"optimizer": {"type": "adamw", "lr": 1e-4, **RELEASE}, "gradient_clipping": 0.5})
+
+    assert found.places("DPC439") == ["/training/gradient_clipping"]
+    assert check("wan13", {"gradient_clipping": 0.5}).codes == []
+    assert check("cosmos_predict2_2b", {"optimizer": {"type": "adamw", "lr": 1e-4, **RELEASE}}).codes == []

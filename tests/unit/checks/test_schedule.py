@@ -46,7 +46,7 @@ def test_told(check: JobCheck, model: str, training: dict[str, Any], code: str, 
     [
         ("qwen", {"lr_scheduler": "cosine"}),
         ("qwen", {"lr_scheduler": "linear", "learning_rate": 5e-7}),
-        ("qwen", {"lr_scheduler": "cosine", "learning_rate": 1e-6}),
+        ("qwen", {"lr_scheduler": "cosine", "learning_rate": 1.1e-6}),
         ("sdxl", {"text_encoder_1_lr": 0.0}),
         ("qwen", {"lr_scheduler": "cosine", "epochs": 20, "warmup_steps": 200}),
         ("qwen", {"max_steps": 2000}),
