@@ -10,6 +10,7 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.inspection.counting import Batches, eval_batches, train_batches
 from dpcompile.inspection.dataset import DatasetReport, make_report
+from dpcompile.inspection.disk import disk_use
 from dpcompile.inspection.findings import folder_findings
 from dpcompile.inspection.inspected import Inspection, dataset_findings, shared_folders
 from dpcompile.inspection.media import Folder, ModelFacts
@@ -63,9 +64,10 @@ class Examiner:
         train = self._report(files.dataset, train_batches(files.train, files.ranks))
         batches = eval_batches(files.train, files.ranks)
         evals = tuple(self._report(each, batches) for each in files.evals)
-        course = None
+        course = disk = None
         if train.steps:
             course = schedule(files.train, train.steps, train.batches.printed, has_eval=bool(evals))
+            disk = disk_use(self.facts, files.train, course, (train, *evals))
         found = [d for report in (train, *evals) for d in self._findings(report, wishes)]
         found += shared_folders((train, *evals))
         return Inspection(
@@ -74,6 +76,7 @@ class Examiner:
             train=train,
             evals=evals,
             schedule=course,
+            disk=disk,
             diagnostics=tuple(dict.fromkeys(found)),
         )
 

@@ -22,7 +22,8 @@ def inspect_args(plan: Plan) -> Mapping[str, Any]:
 
 def facts_of(plan: Plan) -> ModelFacts:
     """What the plan says of the model."""
-    return facts_from(inspect_args(plan)["media"], str(plan.model["title"]))
+    args = inspect_args(plan)
+    return facts_from(args["media"], str(plan.model["title"]), args.get("size"))
 
 
 def wishes_of(plan: Plan, memory: int | None = None) -> Wishes:

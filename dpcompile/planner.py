@@ -135,6 +135,7 @@ def _inspect(given: PlanInput) -> dict[str, Any]:
             "edit": media.edit,
             "masks": media.masks,
         },
+        "size": given.spec.size,
     }
 
 

@@ -85,6 +85,11 @@ class ModelSpec:
         return tuple(self.merged.get("sources", ()))
 
     @property
+    def size(self) -> Mapping[str, Any]:
+        """How large the model is, as far as it is known: `$defs/size` of the spec schema, and `zero_lr_freezes`."""
+        return {**self._part("size"), "zero_lr_freezes": bool(self.capabilities.get("zero_lr_freezes"))}
+
+    @property
     def job_defaults(self) -> Mapping[str, Any]:
         """Defaults of the job's own fields."""
         defaults: Mapping[str, Any] = self._part("defaults").get("job", {})

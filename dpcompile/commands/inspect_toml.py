@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dpcompile.diagnostics import Diagnostic, has_errors
 from dpcompile.examine import DatasetFile, TrainingFiles, ranks
 from dpcompile.importing.choosing import candidates, likeness
 from dpcompile.inspection.media import ModelFacts
+from dpcompile.inspection.size import agreed, size_from
 from dpcompile.keypath import dotted
 from dpcompile.schema import problems, strict_validator
 from dpcompile.spec import ModelSpec
@@ -130,7 +132,7 @@ def _facts(table: Mapping[str, Any], train: str, name: str | None, catalogue: Ca
     if len(facts) > 1:
         names = listing(sorted(spec.name for spec in specs))
         raise click.UsageError(f"Models of the type {kind} differ in what they train on: say --model {names}.")
-    return _of_spec(likely[0])
+    return replace(facts.pop(), size=agreed([size_from(spec.size) for spec in likely]))
 
 
 def _of_spec(spec: ModelSpec, title: str | None = None) -> ModelFacts:
@@ -146,4 +148,5 @@ def _of_spec(spec: ModelSpec, title: str | None = None) -> ModelFacts:
         frame_offset=media.frame_offset,
         edit=media.edit,
         masks=media.masks,
+        size=size_from(spec.size),
     )

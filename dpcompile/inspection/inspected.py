@@ -11,6 +11,7 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.inspection.advice import accumulation_that_keeps_all, repeats_that_keep_all
 from dpcompile.inspection.counting import Bucket
 from dpcompile.inspection.dataset import DatasetReport
+from dpcompile.inspection.disk import DiskUse, disk_json
 from dpcompile.inspection.media import ModelFacts
 from dpcompile.inspection.rules import Rules
 from dpcompile.inspection.schedule import Schedule
@@ -29,6 +30,8 @@ class Inspection:
     train: DatasetReport
     evals: tuple[DatasetReport, ...]
     schedule: Schedule | None
+    """None where there is nothing to train on."""
+    disk: DiskUse | None
     """None where there is nothing to train on."""
     diagnostics: tuple[Diagnostic, ...]
 
@@ -143,6 +146,7 @@ def to_json(inspection: Inspection, shown: Callable[[str], str] = str) -> dict[s
         "checkpoints": list(course.checkpoints) if course else [],
         "checkpoint_every_n_minutes": course.checkpoint_minutes if course else None,
         "evaluations": list(course.evaluations) if course else [],
+        "disk": disk_json(inspection.disk),
         "buckets": _buckets(inspection.train),
         "files": _files(inspection.train, shown),
         "eval": {

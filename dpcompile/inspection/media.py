@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from dpcompile.inspection.size import ModelSize, size_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class ModelFacts:
     frame_offset: int = 0
     edit: bool = False
     masks: bool = True
+    size: ModelSize = field(default=ModelSize(), compare=False)
 
     def sides(self, width: float, height: float) -> tuple[int, int]:
         """The size that media of a bucket are resized to in the end (models/base.py:171-174)."""
@@ -38,10 +41,10 @@ def nearest_multiple(value: float, multiple: int) -> int:
     return int(round(value / multiple) * multiple)
 
 
-def facts_from(media: Mapping[str, Any], title: str) -> ModelFacts:
-    """The facts in the `media` of a plan's inspect step."""
+def facts_from(media: Mapping[str, Any], title: str, size: Mapping[str, Any] | None = None) -> ModelFacts:
+    """The facts in the `media` and the `size` of a plan's inspect step."""
     known = {name: media[name] for name in ModelFacts.__dataclass_fields__ if name in media}
-    return ModelFacts(**{**known, "title": title})
+    return ModelFacts(**{**known, "title": title, "size": size_from(size)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,8 @@ class Captions:
 
     count: int | None
     """How many; None where it has none at all, which is not the same as an empty one."""
+    letters: int = 0
+    """Of all of them together."""
     with_trigger: int = 0
     empty: int = 0
     problem: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dpcompile.inspection.counting import Bucket, Sizes
 from dpcompile.inspection.dataset import DatasetReport, Directory
+from dpcompile.inspection.disk import DiskUse
 from dpcompile.inspection.inspected import Inspection, bucket_name
 from dpcompile.inspection.judging import Verdict
 from dpcompile.inspection.schedule import Schedule
@@ -135,12 +136,26 @@ def _course(inspection: Inspection, course: Schedule) -> Iterator[str]:
         yield f"  the run = {many(course.epochs, 'epoch')} x {inspection.train.steps} = {course.total_steps} steps"
     else:
         yield f"  the run = {course.total_steps} steps (max_steps), in epoch {course.epochs}"
-    yield from _folded_list(f"  {many(len(course.saves), 'model')} saved:", [folder for _step, folder in course.saves])
+    disk = inspection.disk
+    assert disk is not None  # known wherever the course is
+    each = f", {byte_size(disk.model)} each" if disk.model else ""
+    head = f"  {many(len(course.saves), 'model')} saved{each}:"
+    yield from _folded_list(head, [folder for _step, folder in course.saves])
+    each = f" of {byte_size(disk.checkpoint)}" if disk.checkpoint else ""
     minutes = f", and one every {course.checkpoint_minutes:g} minutes" if course.checkpoint_minutes else ""
-    yield f"  {many(len(course.checkpoints), 'checkpoint')}{minutes}; none is ever deleted"
+    yield f"  {many(len(course.checkpoints), 'checkpoint')}{each}{minutes}; none is ever deleted"
+    yield f"  the disk: {_disk(disk)}"
     for report in inspection.evals:
         times = len(course.evaluations)
         yield f"  evaluation {report.name}: {many(report.steps, 'batch', 'batches')} x 9 noise levels, {times} times"
+
+
+def _disk(disk: DiskUse) -> str:
+    if disk.written is None and disk.cache is None:
+        return "not known, as the model spec does not say how large the model is"
+    written = "an unknown size" if disk.written is None else byte_size(disk.written)
+    cache = "an unknown size" if disk.cache is None else f"about {byte_size(disk.cache)}"
+    return f"{written} for these, and {cache} for the trainer's cache"
 
 
 def _folded_list(head: str, names: Sequence[str]) -> Iterator[str]:

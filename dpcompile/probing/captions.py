@@ -27,8 +27,13 @@ def read_captions(path: str, trigger: str | None) -> Captions:
 
 
 def _captions(texts: list[str], trigger: str | None, *, bom: bool = False) -> Captions:
-    found = sum(trigger in text for text in texts) if trigger else 0
-    return Captions(count=len(texts), with_trigger=found, empty=sum(not text.strip(_BOM) for text in texts), bom=bom)
+    return Captions(
+        count=len(texts),
+        letters=sum(map(len, texts)),
+        with_trigger=sum(trigger in text for text in texts) if trigger else 0,
+        empty=sum(not text.strip(_BOM) for text in texts),
+        bom=bom,
+    )
 
 
 def read_captions_json(folder: Path) -> tuple[Mapping[str, Any] | None, str]:

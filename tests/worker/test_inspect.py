@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,15 @@ from worker.settings import Settings
 from worker.steps import inspect
 from worker.stopping import Stop
 
+LORA_BYTES = 2 * 32 * 5_369_856
+"""A LoRA of rank 32 for FLUX, two bytes a number."""
 
-def context(volume: Path, events: list[tuple[str, dict[str, Any]]], model: str = "flux", **fields: Any) -> StepContext:
-    made = compile_job(job(model, {"epochs": 3, "resolution": 64}, **fields), catalogue=CATALOGUE, volume=str(volume))
+
+def context(
+    volume: Path, events: list[tuple[str, dict[str, Any]]], data: dict[str, Any] | None = None, **training: Any
+) -> StepContext:
+    wanted = job("flux", {"epochs": 3, "resolution": 64, **training}, **({"data": data} if data else {}))
+    made = compile_job(wanted, catalogue=CATALOGUE, volume=str(volume))
     assert isinstance(made.plan, Plan), made.diagnostics
     return StepContext(
         plan=made.plan,
@@ -50,7 +57,28 @@ def test_steps_are_returned(tmp_path: Path) -> None:
         "total_steps": 6,
         "global_batch_size": 4,
         "saves": [{"step": 6, "folder": "epoch3"}],
+        "disk": {
+            "models": 1,
+            "model": LORA_BYTES,
+            "checkpoints": 1,
+            "checkpoint": 4 * LORA_BYTES,
+            "written": 5 * LORA_BYTES,
+            "cache": 9 * (16 * 8 * 8 * 2 + 4_195_840 + 2 * 2000),
+        },
     }
+
+
+def test_a_run_that_the_disk_cannot_hold_is_stopped(tmp_path: Path) -> None:
+    given = context(tmp_path, [], epochs=1_000_000, save_every_n_epochs=1)
+    fill(given, 9)
+
+    with pytest.raises(StepFailed) as caught:
+        inspect.run(given)
+
+    assert caught.value.code == "DPC746"
+    assert "(1000000 models of 327.8 MiB and 1 checkpoint of 1.3 GiB), and the volume has" in caught.value.message
+    # What an earlier run has written is not to be written again: how much of it is left to do shows later.
+    assert inspect.run(replace(given, resume=True))["trainings"]["train"]["saves"]
 
 
 def test_what_cannot_train_is_stopped(tmp_path: Path) -> None:

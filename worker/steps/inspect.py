@@ -9,6 +9,7 @@ from typing import Any
 
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.examine import Examiner, Place
+from dpcompile.inspection.disk import disk_json
 from dpcompile.inspection.inspected import Inspection
 from dpcompile.inspectplan import facts_of, inspect_args, trainings_of, wishes_of
 from dpcompile.probing.folders import Prober
@@ -16,13 +17,16 @@ from dpcompile.report import to_json
 from worker.context import StepContext
 from worker.errors import StepFailed
 from worker.evalsplit import split_off
+from worker.training.room import check_room
 
 
 def run(context: StepContext) -> dict[str, Any]:
     """Splits evaluation data off, inspects every training, and returns its steps.
 
-    The result is `{"trainings": {<step id>: {"steps_per_epoch", "total_steps", "global_batch_size", "saves"}}}`.
-    Raises StepFailed with the first error's code where a training would fail or hang.
+    The result is `{"trainings": {<step id>: {…}}}`, each with `steps_per_epoch`, `total_steps`, `global_batch_size`,
+    `saves` and `disk`.
+    Raises StepFailed with the first error's code where a training would fail or hang, and with DPC746 where there is
+    no room for what the trainings will write.
     """
     args = inspect_args(context.plan)
     for split in args["split"]:
@@ -34,6 +38,8 @@ def run(context: StepContext) -> dict[str, Any]:
     errors = [d for d in found if d.severity == "error"]
     if errors:
         raise _failure(errors, found)
+    if not (context.resume or context.settings.rehearse):
+        check_room([disk_json(each.disk) for each in inspections.values()], Path(context.plan.folders["output"]))
     for each in found:
         kind = "warning" if each.severity == "warning" else "note"
         context.emit(kind, code=each.code, message=f"{each.file}: {each.message}", hint=each.hint)
@@ -79,4 +85,5 @@ def _steps(inspection: Inspection) -> dict[str, Any]:
         "total_steps": course.total_steps if course else 0,
         "global_batch_size": inspection.train.batches.printed,
         "saves": [{"step": step, "folder": folder} for step, folder in course.saves] if course else [],
+        "disk": disk_json(inspection.disk),
     }

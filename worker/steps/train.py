@@ -25,6 +25,7 @@ from worker.training.outcome import Trained, completed, found_finished
 from worker.training.output import BEFORE_TRAINING, TrainerOutput
 from worker.training.places import Places
 from worker.training.record import TrainingRecord, write_record
+from worker.training.room import check_room
 from worker.training.supervise import Ended, Supervisor, Watched
 from worker.training.teller import Teller
 
@@ -83,6 +84,8 @@ class _Training:
         folders = data_folders(places.config)
         if not context.settings.rehearse:
             check_weights(context)
+            if self._start.run is None:
+                self._check_room()
         places.output.mkdir(parents=True, exist_ok=True)
         if self._start.run is not None:
             self._prepare_resumed(self._start.run)
@@ -98,6 +101,12 @@ class _Training:
             context.emit("warning", message=text, hint="They may still hold the GPU: use another machine.")
         places.record.unlink(missing_ok=True)
         return self._conclude(ended)
+
+    def _check_room(self) -> None:
+        """Once more, as the model has been downloaded since the data was inspected."""
+        inspected = self._context.results.get("inspect", {}).get("trainings", {}).get(self._context.step.id, {})
+        if disk := inspected.get("disk"):
+            check_room([disk], self._places.output)
 
     def ran_out_after_encoding(self, failure: StepFailed) -> bool:
         """Whether memory ran out while the model was loaded in the same process that had encoded the data."""

@@ -93,7 +93,7 @@ def test_what_cannot_train_ends_with_exit_code_one(job: Path, tmp_path: Path) ->
     done = dpcompile("inspect", job, "--images", tmp_path / "empty")
 
     assert done.code == 1
-    assert "error DPC60" in done.out
+    assert "error DPC60" in " ".join(done.out.split())  # a long name of a folder moves the rest to the next line
 
 
 @pytest.mark.parametrize("given", [[], ["--toml", "dataset.toml"], ["--images"]])
