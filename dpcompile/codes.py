@@ -225,6 +225,7 @@ _CHECK_ERRORS = {
     456: "a resolution that would be cropped to a square",
     457: "a size that the model does not take",
     459: "a value that another setting rules out",
+    461: "more examples a step than the model can take",
 }
 _WARNINGS = {
     216: "a setting passed through unchecked",

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from dpcompile.checks import (
     adapter,
+    batches,
     dataset,
     evaluation,
     exclusions,
@@ -18,6 +19,7 @@ from dpcompile.checks import (
     output,
     saving,
     schedule,
+    sizes,
 )
 from dpcompile.checks.facts import Facts, PremiseError
 from dpcompile.diagnostics import Diagnostic
@@ -31,8 +33,10 @@ CHECKS: tuple[Check, ...] = (
     *schedule.CHECKS,
     *memory.CHECKS,
     *saving.CHECKS,
+    *batches.CHECKS,
     *exclusions.CHECKS,
     *dataset.CHECKS,
+    *sizes.CHECKS,
     *evaluation.CHECKS,
     *monitoring.CHECKS,
     *launch.CHECKS,
@@ -40,7 +44,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-_OF_DIRECTORIES = frozenset((*dataset.CHECKS, *exclusions.CHECKS, model.relative_paths))
+_OF_DIRECTORIES = frozenset((*dataset.CHECKS, *sizes.CHECKS, *exclusions.CHECKS, model.relative_paths))
 """Checks of settings that each `[[directory]]` may have for itself."""
 
 

@@ -9,9 +9,8 @@ from itertools import pairwise
 from dpcompile.checks.facts import Facts
 from dpcompile.dataplan import MediaKind
 from dpcompile.diagnostics import Diagnostic
-from dpcompile.keypath import KeyPath
 from dpcompile.trainer import MEDIA_KEYS
-from dpcompile.wording import listing, quote
+from dpcompile.wording import quote
 
 MOST_RESOLUTIONS = 3
 _OPENING = "([{<\"'-_/#@"
@@ -146,87 +145,6 @@ def _other_sizes(facts: Facts) -> str:
     return " ".join(hints) or "Add one to size_buckets."
 
 
-def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
-    """Clips are cut to a length the model takes, while the bucket keeps its number (models/base.py:83-84, 173)."""
-    media = facts.spec.media
-    key, buckets = facts.in_dataset("frame_buckets")
-    if buckets is None or not media.frame_multiple or not facts.asked(*key) or not facts.may_have("videos"):
-        return
-    step, offset = media.frame_multiple, media.frame_offset
-    wrong = [b for b in dict.fromkeys(buckets) if b != 1 and (b - offset) % step]
-    fixed = [max(1, (b - offset) // step * step + offset) for b in wrong]
-    if wrong:
-        some, verb = ("the frame bucket", "is") if len(wrong) == 1 else ("the frame buckets", "are")
-        text = f"{some} {listing(map(str, wrong), 'and')} {verb} shortened to {listing(map(str, fixed), 'and')}: "
-        text += f"this model takes lengths of {_lengths(step, offset)}"
-        # A clip cut down to a single frame is not what anyone meant: the shortest real clip is nearest.
-        better = [length if length > 1 else step + offset for length in fixed]
-        yield facts.at("DPC446", key, text, f"Write {listing(map(str, dict.fromkeys(better)), 'and')}.")
-
-
-def _lengths(step: int, offset: int) -> str:
-    return f"{step}n+{offset}" if offset else f"{step}n"
-
-
-def even_resolutions(facts: Facts) -> Iterator[Diagnostic]:
-    """Some models resize media to another multiple than that of the buckets (models/minimax_h3.py:186)."""
-    key, values = facts.in_dataset("resolutions")
-    multiple = facts.spec.media.resize_multiple
-    if not multiple or values is None or not facts.asked(*key) or _sized(facts):
-        return
-    for n, value in enumerate(values):
-        sides = value if isinstance(value, list) else [value]
-        # Of two unlike sides the area alone counts, whose buckets come out as they come out.
-        if len(set(sides)) == 1 and sides[0] % multiple:
-            near = [max(multiple, round(side / multiple) * multiple) for side in sides]
-            text = f"the resolution {quote(value)} is no multiple of {multiple}, to which this model's media are "
-            text += "resized: what is trained has another size than the trainer says"
-            hint = f"Write {near if isinstance(value, list) else near[0]}."
-            yield facts.at("DPC446", key, text, hint, inside=(n,) if len(values) > 1 else ())
-
-
-def fixed_sizes(facts: Facts) -> Iterator[Diagnostic]:
-    """Of any other size the trainer exits with code 0, as without sizes in each place (models/cosmos.py:125-187)."""
-    sizes, title = facts.spec.media.size_buckets, facts.spec.title
-    if sizes is None:
-        return
-    places: tuple[KeyPath, ...] = ((facts.part,), (facts.part, "directory", facts.row))
-    for place in places:
-        key = (*place, "size_buckets")
-        buckets = facts.get(*key)
-        if not buckets:
-            text = f"{title} takes sizes of its own only: without size_buckets the trainer exits without training"
-            yield facts.at_null("DPC457", key, text, "Leave size_buckets as the model spec has it.")
-        for n, bucket in enumerate(buckets or ()):
-            if tuple(bucket) not in sizes:
-                text = f"{title} does not take the size {bucket}: the trainer exits without training"
-                hint = f"It takes {listing((str(list(size)) for size in sizes), 'and')}."
-                yield facts.at("DPC457", key, text, hint, inside=(n,))
-        for name in ("resolutions", *_RATIOS[1:]):
-            # At the top of the training data it is told as taking no effect beside size_buckets.
-            if place != ("dataset",) and facts.get(*place, name) is not None:
-                text = f"{title} takes sizes of its own only: with {name} the trainer exits without training"
-                yield facts.at("DPC457", (*place, name), text, "Take it out.")
-
-
-def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
-    """Media are resized to what the model takes, while the bucket keeps its numbers (models/base.py:171-174)."""
-    media = facts.spec.media
-    key, buckets = facts.in_dataset("size_buckets")
-    multiple = media.resize_multiple or media.pixel_multiple
-    if media.size_buckets:
-        return  # told by fixed_sizes
-    for n, (width, height, frames) in enumerate(buckets or ()):
-        sides = [round(side / multiple) * multiple for side in (width, height)]
-        step, offset = media.frame_multiple or 1, media.frame_offset
-        length = frames if frames == 1 else max(1, (frames - offset) // step * step + offset)
-        if [*sides, length] != [width, height, frames]:
-            text = f"the size bucket {[width, height, frames]} is rounded to {[*sides, length]}: "
-            text += f"this model takes sides of {multiple}n"
-            text += f" and lengths of {_lengths(step, offset)}" if media.frame_multiple else ""
-            yield facts.at("DPC446", key, text, f"Write {[*sides, length]}.", inside=(n,))
-
-
 def for_videos_only(facts: Facts) -> Iterator[Diagnostic]:
     """Frame buckets and the clip mode are about videos (models/base.py:113-123, utils/dataset.py:508)."""
     if not facts.kinds or "videos" in facts.all_kinds:
@@ -290,10 +208,6 @@ CHECKS = (
     ratios_without_buckets,
     mixed_up_sizes,
     bucket_for_each_kind,
-    clip_lengths,
-    even_resolutions,
-    fixed_sizes,
-    exact_sizes,
     for_videos_only,
     control_images,
     masks,

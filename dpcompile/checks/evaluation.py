@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dpcompile.checks.batches import step_examples
 from dpcompile.checks.facts import Facts
-from dpcompile.checks.saving import step_examples
 from dpcompile.dataplan import check_eval
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.wording import listing

@@ -159,4 +159,5 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     159: _t("sdxl", {"caption_prefix": "ohwx"}, {"caption_prefix": "ohwx, "}),
     160: _t("sdxl", {"online_captions": True}),
     178: _t("z_image", {"adapter": None}, {}),
+    179: _t("flux2_dev", {"batch_size": 2}, {"batch_size": 1}),
 }  # fmt: skip

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from dpcompile.compiler import compile_job
 from tests.unit.checks.support import ADDRESS, JobCheck, dataset
 
 NO_MASKS = """
@@ -211,38 +210,6 @@ def test_a_wrong_value_is_told_once(check: JobCheck) -> None:
     assert check("sdxl", {"resolution": "512,768,1024,512"}).codes == ["DPC203"]
 
 
-SQUARE = [[960, 960, 1]]
-
-
-@pytest.mark.parametrize(
-    ("training", "places"),
-    [
-        ({"size_buckets": [[512, 512, 1]]}, ["/training/size_buckets/0"]),
-        ({"dataset": {"size_buckets": [*SQUARE, [1024, 768, 1]]}}, ["/training/dataset/size_buckets/1"]),
-        ({"directory": {"size_buckets": [[960, 960, 33]]}}, ["/training/directory/size_buckets/0"]),
-        ({"size_buckets": None}, ["/training/size_buckets"]),
-        ({"directory": {"size_buckets": None}}, ["/training/directory/size_buckets"]),
-        ({"size_buckets": SQUARE}, []),
-        ({}, []),
-    ],
-)
-def test_models_of_fixed_sizes(check: JobCheck, training: dict[str, Any], places: list[str]) -> None:
-    assert check("cosmos_7b", training).places("DPC457") == places
-
-
-@pytest.mark.parametrize("table", ["dataset", "directory"])
-def test_fixed_sizes_stand_in_every_place(check: JobCheck, table: str) -> None:
-    made = compile_job(
-        {"model_type": "cosmos_7b", "dataset": dataset("images"), "training": {table: {"size_buckets": SQUARE}}},
-        catalogue=check.catalogue,
-    )
-
-    assert made.diagnostics == ()
-    assert made.config is not None
-    assert made.config.get("dataset", "directory", 0, "size_buckets") == SQUARE
-    assert made.config.get("dataset", "size_buckets")
-
-
 @pytest.mark.parametrize(
     ("data", "preset", "hint"),
     [
@@ -256,53 +223,6 @@ def test_kinds_that_fixed_sizes_leave_out(check: JobCheck, data: str, preset: st
     found = check("cosmos_7b", data=data, preset=preset).only
 
     assert (found.code, found.hint) == ("DPC453", hint)
-
-
-@pytest.mark.parametrize(
-    ("training", "places"),
-    [
-        ({"resolution": 720}, ["/training/resolution"]),
-        ({"resolution": [512, 720]}, ["/training/resolution/1"]),
-        ({"size_buckets": [[720, 512, 1]]}, ["/training/size_buckets/0"]),
-        ({"resolution": 640}, []),
-        ({"resolution": [[720, 480]]}, []),
-    ],
-)
-def test_models_that_resize_to_another_multiple(check: JobCheck, training: dict[str, Any], places: list[str]) -> None:
-    assert check("minimax_h3", training).places("DPC446") == places
-
-
-FIXED = {"type": "precaptioned", "directories": [{"path": "/data/a"}]}
-
-
-@pytest.mark.parametrize(
-    ("more", "place"),
-    [
-        ({"directories": [{"path": "/data/a", "resolutions": [512]}]}, "directories/0/resolutions"),
-        ({"directories": [{"path": "/a"}, {"path": "/b", "max_ar": 2.0}]}, "directories/1/max_ar"),
-        (
-            {"directories": [{"path": "/a"}, {"path": "/b", "size_buckets": [[512, 512, 1]]}]},
-            "directories/1/size_buckets/0",
-        ),
-        ({"eval": {"sets": [{"name": "a", "directories": [{"path": "/e", "min_ar": 0.5}]}]}}, "min_ar"),
-        (
-            {"eval": {"sets": [{"name": "a", "directories": [{"path": "/e", "size_buckets": [[512, 512, 1]]}]}]}},
-            "size_buckets/0",
-        ),
-        ({"eval": {"sets": [{"name": "a", "resolutions": [512], "directories": [{"path": "/e"}]}]}}, "resolutions"),
-    ],
-)
-def test_fixed_sizes_hold_in_each_folder(check: JobCheck, more: dict[str, Any], place: str) -> None:
-    found = check("cosmos_7b", data={**FIXED, **more}).only
-
-    assert found.code == "DPC457"
-    assert found.path.endswith(place)
-
-
-def test_fixed_sizes_hold_in_the_tables_of_training(check: JobCheck) -> None:
-    assert check("cosmos_7b", {"directory": {"num_ar_buckets": 3}}).places("DPC457") == [
-        "/training/directory/num_ar_buckets"
-    ]
 
 
 @pytest.mark.parametrize(
@@ -333,13 +253,6 @@ def test_a_length_that_is_proposed_fits_the_model(check: JobCheck) -> None:
     shortened = check("ltx2", {"frame_buckets": [1, 5, 16]}, data="videos").only
     assert (shortened.code, shortened.hint) == ("DPC446", "Write 9.")
     assert "the frame buckets 5 and 16 are shortened to 1 and 9" in shortened.message
-
-
-@pytest.mark.parametrize(("given", "wanted"), [(528, "Write 512."), ([528, 528], "Write [512, 512].")])
-def test_sides_that_the_model_resizes_otherwise(check: JobCheck, given: object, wanted: str) -> None:
-    found = check("ltx2", {"resolutions": [given]}).only
-
-    assert (found.code, found.hint) == ("DPC446", wanted)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,10 @@ def kind_for(model: str, preset: str | None = None) -> str:
 def suits(model: str, name: str) -> bool:
     """Whether a training is one that this model can do at all."""
     spec = spec_of(model)
+    if spec.capabilities.get("one_example_a_step") and {"batch_size", "gradient_accumulation_steps"} & set(
+        EVERYWHERE[name]
+    ):
+        return False
     unsuited = {
         "full fine-tune": not spec.capabilities["full_finetune"] or "full_lacks" in spec.merged["saved_format"],
         "captions": not spec.media.masks,

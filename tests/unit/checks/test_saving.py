@@ -1,4 +1,4 @@
-"""Models that are written to disk, and what is counted in examples."""
+"""Models that are written to disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from tests.unit.checks.support import JobCheck
 
 ACCUMULATED = {"gradient_accumulation_steps": 4}
-UNEVEN = {"batch_size": [[512, 4], [1024, 1]]}
 
 
 def test_nothing_says_when_to_save(check: JobCheck) -> None:
@@ -41,44 +40,6 @@ def test_fewer_examples_than_a_step_has(check: JobCheck, training: dict[str, Any
     assert (found.only.code, found.only.path) == ("DPC438", "/training/save_every_n_examples")
     assert found.only.hint == f"Use {step} or more."
     assert check("qwen", enough, launch={"num_gpus": gpus}).codes == []
-
-
-@pytest.mark.parametrize("counted", ["save_every_n_examples", "eval_every_n_examples"])
-def test_counting_batches_of_several_sizes(check: JobCheck, counted: str) -> None:
-    data = {"type": "images", "images_url": "https://example.com/a.zip", "eval": {"fraction": 0.1}}
-
-    found = check("qwen", {**UNEVEN, counted: 4000}, data=data)
-
-    assert (found.only.code, found.only.path) == ("DPC454", f"/training/{counted}")
-    assert "counts 4 examples" in found.only.message
-    assert check("qwen", {"batch_size": [[512, 4], [1024, 4]], counted: 4000}, data=data).codes == []
-
-
-def test_half_life_counts_examples_too(check: JobCheck) -> None:
-    found = check("qwen", {**UNEVEN, "beta2_half_life": 5000}).only
-
-    assert (found.code, found.path) == ("DPC454", "/training/beta2_half_life")
-
-
-def test_batches_of_several_sizes_that_nobody_counts(check: JobCheck) -> None:
-    assert check("qwen", UNEVEN).codes == []
-
-
-def test_one_resolution_with_two_batch_sizes(check: JobCheck) -> None:
-    found = check("qwen", {"batch_size": [[512, 4], [512, 2]]}).only
-
-    assert (found.code, found.path) == ("DPC418", "/training/batch_size")
-    assert "resolution 512" in found.message
-
-
-def test_image_batches_without_images(check: JobCheck) -> None:
-    training = {"image_micro_batch_size_per_gpu": 4}
-
-    found = check("wan13", training, data="videos").only
-
-    assert (found.code, found.path) == ("DPC439", "/training/image_micro_batch_size_per_gpu")
-    assert check("wan13", training, data="both").codes == []
-    assert check("wan13", training, data="images").codes == []
 
 
 def test_a_full_fine_tune_that_is_saved_without_parts(check: JobCheck) -> None:
