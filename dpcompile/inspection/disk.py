@@ -68,10 +68,11 @@ def disk_use(
 
 def _trained_numbers(size: ModelSize, train: Mapping[str, Any]) -> int | None:
     """What is trained and saved; None where it is not known."""
-    adapter, rates = _table(train, "adapter"), (v for k, v in _table(train, "model").items() if k.endswith("_lr"))
-    if size.zero_lr_freezes and 0 in rates:
-        return None
-    return adapter_parameters(size, adapter) if adapter else size.parameters
+    adapter, model = _table(train, "adapter"), _table(train, "model")
+    frozen = [key for key, rate in model.items() if key.endswith("_lr") and rate == 0] if size.zero_lr_freezes else []
+    if adapter:
+        return adapter_parameters(size, adapter, frozen)
+    return None if frozen else size.parameters
 
 
 def _buffers(facts: ModelFacts, train: Mapping[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isqrt
 from typing import Any
@@ -16,6 +16,9 @@ DTYPE_BYTES: Mapping[str, int] = {
     "float8_e5m2": 1,
 }
 """Bytes of one number, by the trainer's names (utils/common.py:14-21)."""
+
+Shapes = tuple[tuple[int, int, int], ...]
+"""Linear layers: numbers in, numbers out, how many such layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,10 @@ class ModelSize:
 
     parameters: int | None = None
     """Numbers that a full fine-tune trains and saves."""
-    adapted: tuple[tuple[int, int, int], ...] = ()
-    """The linear layers that an adapter covers: numbers in, numbers out, how many such layers."""
+    adapted: Shapes = ()
+    """The linear layers that an adapter covers."""
+    parts: tuple[tuple[str, Shapes], ...] = ()
+    """A learning rate in [model], and those of the layers that it is for."""
     saved_beside: int = 0
     """Bytes of what is saved with a full fine-tune without being trained."""
     buffers: int = 0
@@ -67,7 +72,8 @@ def size_from(value: Mapping[str, Any] | None) -> ModelSize:
     latent, caption = given.get("latent"), given.get("caption")
     return ModelSize(
         parameters=given.get("parameters"),
-        adapted=tuple((wide, high, count) for wide, high, count in given.get("adapted") or ()),
+        adapted=_shapes(given.get("adapted")),
+        parts=tuple((rate, _shapes(shapes)) for rate, shapes in (given.get("parts") or {}).items()),
         saved_beside=given.get("saved_beside") or 0,
         buffers=given.get("buffers") or 0,
         zero_lr_freezes=bool(given.get("zero_lr_freezes")),
@@ -86,15 +92,30 @@ def agreed(sizes: Sequence[ModelSize]) -> ModelSize:
     return ModelSize(**common)
 
 
-def adapter_parameters(size: ModelSize, adapter: Mapping[str, Any]) -> int | None:
-    """How many numbers an adapter holds; None where it is not known (models/base.py:272-304)."""
+def _shapes(value: Sequence[Sequence[int]] | None) -> Shapes:
+    return tuple((wide, high, count) for wide, high, count in value or ())
+
+
+def adapter_parameters(size: ModelSize, adapter: Mapping[str, Any], frozen: Collection[str] = ()) -> int | None:
+    """How many numbers of an adapter are saved; None where it is not known (models/base.py:272-304).
+
+    `frozen` are the rates of parts that are not trained, and therefore not saved (utils/saver.py:68-70).
+    """
+    parts = dict(size.parts)
+    if not size.adapted or adapter.get("exclude_modules") or not set(frozen) <= set(parts):
+        return None
+    whole, less = _numbers(size.adapted, adapter), [_numbers(parts[rate], adapter) or 0 for rate in frozen]
+    return None if whole is None else whole - sum(less)
+
+
+def _numbers(shapes: Shapes, adapter: Mapping[str, Any]) -> int | None:
     kind, rank, factor = adapter.get("type"), adapter.get("rank"), adapter.get("decompose_factor", -1)
-    if not size.adapted or adapter.get("exclude_modules") or not isinstance(rank, int) or not isinstance(factor, int):
+    if not isinstance(rank, int) or not isinstance(factor, int):
         return None
     if kind == "lora":
-        return sum(count * rank * (wide + high) for wide, high, count in size.adapted)
+        return sum(count * rank * (wide + high) for wide, high, count in shapes)
     if kind == "lokr":
-        return sum(count * _lokr(wide, high, rank, factor) for wide, high, count in size.adapted)
+        return sum(count * _lokr(wide, high, rank, factor) for wide, high, count in shapes)
     return None
 
 

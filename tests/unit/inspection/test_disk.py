@@ -115,7 +115,13 @@ def test_what_is_saved_beside_and_what_checkpoints_hold_too(tmp_path: Path) -> N
 def test_a_part_that_a_rate_of_zero_leaves_out_is_not_guessed(tmp_path: Path) -> None:
     model = {"dtype": "bfloat16", "llm_adapter_lr": 0}
 
-    assert used(tmp_path, replace(WAN_1_3B, zero_lr_freezes=True), adapter=LORA, model=model)["model"] is None
+    freezing = replace(WAN_1_3B, zero_lr_freezes=True)
+    parted = replace(freezing, parts=(("llm_adapter_lr", ((1536, 1536, 40),)),))
+
+    assert used(tmp_path, freezing, adapter=LORA, model=model)["model"] is None
+    assert used(tmp_path, parted, adapter=LORA, model=model)["model"] == 87_490_560 - 2 * 32 * 40 * 3072
+    assert used(tmp_path, parted, adapter=LORA, model={**model, "mlp_lr": 0})["model"] is None
+    assert used(tmp_path, parted, model=model)["model"] is None
     assert used(tmp_path, WAN_1_3B, adapter=LORA, model=model)["model"] == 87_490_560
 
 
