@@ -76,7 +76,7 @@ def test_a_run_that_the_disk_cannot_hold_is_stopped(tmp_path: Path) -> None:
         inspect.run(given)
 
     assert caught.value.code == "DPC746"
-    assert "(1000000 models of 327.8 MiB and 1 checkpoint of 1.3 GiB), and the volume has" in caught.value.message
+    assert "(1000000 models of 327.8 MiB and 1 checkpoint of 1.3 GiB, and room to" in caught.value.message
     # What an earlier run has written is not to be written again: how much of it is left to do shows later.
     assert inspect.run(replace(given, resume=True))["trainings"]["train"]["saves"]
 

@@ -28,7 +28,8 @@ def check_room(uses: Iterable[Mapping[str, Any]], output: Path) -> None:
     free = shutil.disk_usage(_existing(output)).free
     if needed > free:
         parts = ", ".join(_parts(use) for use in known)
-        text = f"the training will write {byte_size(needed)} ({parts}), and the volume has {byte_size(free)} free"
+        text = f"the training needs {byte_size(needed)} of the disk ({parts}, and room to put a model together), "
+        text += f"and the volume has {byte_size(free)} free"
         raise StepFailed("DPC746", text, _HINT)
 
 

@@ -282,6 +282,19 @@ def test_model_files_are_looked_at_before_anything_is_started(bench: Bench) -> N
     assert fails(bench, "", "DPC745").message.startswith("model.checkpoint_path names ")
 
 
+def test_room_is_looked_at_once_more_before_anything_is_started(bench: Bench) -> None:
+    bench.rehearse = False
+    use = {"models": 3, "model": 2**50, "checkpoints": 1, "checkpoint": 2**51, "written": 5 * 2**50, "cache": None}
+
+    bench.results = {"inspect": {"trainings": {"train": {"disk": use}}}}
+    failure = fails(bench, "", "DPC746", args={"weights": []})
+    assert "needs 6144.0 TiB of the disk (3 models of 1024.0 TiB and 1 checkpoint of 2048.0 TiB" in failure.message
+
+    unknown = {**use, "model": None, "checkpoint": None, "written": None}
+    bench.results = {"inspect": {"trainings": {"train": {"disk": unknown}}}}
+    fails(bench, "", "DPC740", args={"weights": []})
+
+
 def test_a_missing_dataset_folder_is_told_before_anything_is_started(bench: Bench) -> None:
     folder = next((bench.volume / "diffusion_pipe_working_folder" / "datasets").iterdir())
     folder.rename(folder.with_name("elsewhere"))
