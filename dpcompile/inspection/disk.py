@@ -34,7 +34,9 @@ class DiskUse:
     checkpoints: int
     """Those that are certain to be written."""
     checkpoint: int | None
-    """Each checkpoint, at least: what an optimizer keeps counts for nothing where it is not known."""
+    """Each checkpoint; without what the optimizer keeps where `checkpoint_is_least`."""
+    checkpoint_is_least: bool
+    """Whether it is not known what the optimizer keeps."""
     cache: int | None
     """What the trainer keeps of the encoded media and captions."""
 
@@ -50,18 +52,20 @@ def disk_use(
     facts: ModelFacts, train: Mapping[str, Any], course: Schedule, reports: Iterable[DatasetReport]
 ) -> DiskUse:
     """What the run of a training file takes."""
-    numbers, each = _trained_numbers(facts.size, train), _number_bytes(train)
-    # A saved model is its numbers and hardly anything else. `save_dtype` is for it alone (utils/saver.py:74, 99).
-    saved = DTYPE_BYTES.get(str(train.get("save_dtype")), each)
+    size, each = facts.size, _number_bytes(train)
+    numbers, kept = _trained_numbers(size, train), optimizer_bytes(train, each)
+    model = checkpoint = None
+    if numbers is not None:
+        # A saved model is its numbers and hardly anything else. `save_dtype` is for it alone (utils/saver.py:74, 99).
+        model = numbers * DTYPE_BYTES.get(str(train.get("save_dtype")), each)
+        model += 0 if _table(train, "adapter") else size.saved_beside
+        checkpoint = numbers * (each + (kept or 0)) + size.buffers * _model_bytes(train)
     return DiskUse(
         models=len(course.saves),
-        model=None
-        if numbers is None
-        else numbers * saved + (0 if _table(train, "adapter") else facts.size.saved_beside),
+        model=model,
         checkpoints=len(course.checkpoints),
-        checkpoint=None
-        if numbers is None
-        else numbers * (each + optimizer_bytes(train, each)) + _buffers(facts, train),
+        checkpoint=checkpoint,
+        checkpoint_is_least=kept is None,
         cache=_cache(facts, train, reports),
     )
 
@@ -75,10 +79,6 @@ def _trained_numbers(size: ModelSize, train: Mapping[str, Any]) -> int | None:
     return None if frozen else size.parameters
 
 
-def _buffers(facts: ModelFacts, train: Mapping[str, Any]) -> int:
-    return facts.size.buffers * _model_bytes(train)
-
-
 def _model_bytes(train: Mapping[str, Any]) -> int:
     return DTYPE_BYTES.get(str(_table(train, "model").get("dtype")), 2)
 
@@ -90,8 +90,8 @@ def _number_bytes(train: Mapping[str, Any]) -> int:
     return next((DTYPE_BYTES[str(name)] for name in [*own, model.get("dtype")] if str(name) in DTYPE_BYTES), 2)
 
 
-def optimizer_bytes(train: Mapping[str, Any], each: int) -> int:
-    """Bytes that the optimizer keeps for each trained number of `each` bytes, 0 where it is not known.
+def optimizer_bytes(train: Mapping[str, Any], each: int) -> int | None:
+    """Bytes that the optimizer keeps for each trained number of `each` bytes, None where it is not known.
 
     A checkpoint has them beside the trained numbers. There is no ZeRO, so they are in the numbers' own type, and
     frozen weights are left out (train.py:423-429, 650-694; utils/saver.py:115-125).
@@ -112,10 +112,11 @@ def optimizer_bytes(train: Mapping[str, Any], each: int) -> int:
         "lion": each,
         "prodigy": 4 * each,
         "schedulefreeadamw": 2 * each,
-        # Two moments and the rest, unless one of them is kept in another way.
-        "genericoptim": 0 if any(name in optimizer for name in _OTHER_STATES) else 2 * each + rest,
     }
-    return kept.get(str(optimizer.get("type")).lower(), 0)
+    name = str(optimizer.get("type")).lower()
+    if name == "genericoptim" and not any(key in optimizer for key in _OTHER_STATES):
+        return 2 * each + rest
+    return kept.get(name)
 
 
 def _cache(facts: ModelFacts, train: Mapping[str, Any], reports: Iterable[DatasetReport]) -> int | None:
@@ -159,6 +160,7 @@ def disk_json(disk: DiskUse | None) -> dict[str, int | None]:
         "model": disk.model if disk else None,
         "checkpoints": disk.checkpoints if disk else 0,
         "checkpoint": disk.checkpoint if disk else None,
+        "checkpoint_is_least": bool(disk and disk.checkpoint_is_least),
         "written": disk.written if disk else None,
         "cache": disk.cache if disk else None,
     }

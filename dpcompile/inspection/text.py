@@ -141,7 +141,8 @@ def _course(inspection: Inspection, course: Schedule) -> Iterator[str]:
     each = f", {byte_size(disk.model)} each" if disk.model else ""
     head = f"  {many(len(course.saves), 'model')} saved{each}:"
     yield from _folded_list(head, [folder for _step, folder in course.saves])
-    each = f" of {byte_size(disk.checkpoint)}" if disk.checkpoint else ""
+    least = "at least " if disk.checkpoint_is_least else ""
+    each = f" of {least}{byte_size(disk.checkpoint)}" if disk.checkpoint else ""
     minutes = f", and one every {course.checkpoint_minutes:g} minutes" if course.checkpoint_minutes else ""
     yield f"  {many(len(course.checkpoints), 'checkpoint')}{each}{minutes}; none is ever deleted"
     yield f"  the disk: {_disk(disk)}"

@@ -62,6 +62,7 @@ def test_steps_are_returned(tmp_path: Path) -> None:
             "model": LORA_BYTES,
             "checkpoints": 1,
             "checkpoint": 4 * LORA_BYTES,
+            "checkpoint_is_least": False,
             "written": 5 * LORA_BYTES,
             "cache": 9 * (16 * 8 * 8 * 2 + 4_195_840 + 2 * 2000),
         },

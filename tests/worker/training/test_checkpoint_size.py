@@ -31,6 +31,8 @@ def test_a_checkpoint_is_the_adapter_and_what_the_optimizer_keeps(tmp_path: Path
     size = sum(path.stat().st_size for path in (tmp_path / "run").rglob("*") if path.is_file())
     numbers = adapter_parameters(ModelSize(adapted=((width, width, layers),)), {"type": "lora", "rank": rank})
     each = DTYPE_BYTES["bfloat16"]
+    kept = optimizer_bytes({"optimizer": {"type": "adamw"}}, each)
     assert numbers is not None
-    said = numbers * (each + optimizer_bytes({"optimizer": {"type": "adamw"}}, each))
+    assert kept is not None
+    said = numbers * (each + kept)
     assert said <= size <= said + 2 * layers * 3 * _BESIDE
