@@ -179,6 +179,7 @@ _RUN = {
     754: "a signal file ended the training",
     755: "a model file is damaged",
     756: "a model file that the training cannot use",
+    757: "encoded data that another training needs",
     760: "no target took the result",
     761: "there is no whole model to publish",
     762: "a secret stands in the model",
