@@ -7,17 +7,21 @@ import math
 import os
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from worker import rehearsal
 from worker.context import StepContext
 from worker.errors import StepFailed, Stopped
+from worker.modelstore.cachename import cache_name
 from worker.modelstore.weights import check_weights
 from worker.training import choice, launch, runs
+from worker.training.cachenotes import encoded_alike
 from worker.training.choice import Start
-from worker.training.data import data_folders, sole_encoder
+from worker.training.data import data_folders, read_toml, sole_encoder
 from worker.training.earlier import end_earlier
+from worker.training.encoding import encoding_settings
 from worker.training.environment import gpu_names, trainer_environment, transfer_settings
 from worker.training.failures import Failure, of_fault, of_output
 from worker.training.losscurve import LossCurve, read_losses
@@ -29,6 +33,7 @@ from worker.training.room import check_room
 from worker.training.supervise import Ended, Supervisor, Watched
 from worker.training.teller import Teller
 
+_REGENERATE = "--regenerate_cache"
 _TOP_PORT = 30000
 """Ports from here on are tried when the plan's is taken; plans use those below."""
 
@@ -67,14 +72,16 @@ def run_train(context: StepContext) -> dict[str, Any]:
         # cache, the same training needs less.
         text = f"{failure.message}. The data is encoded now, so it is started once more."
         context.emit("warning", message=text, hint="")
-    return _Training(context, places, start).run()
+    return _Training(context, places, start, again=True).run()
 
 
 class _Training:
     """One start of the trainer."""
 
-    def __init__(self, context: StepContext, places: Places, start: Start) -> None:
+    def __init__(self, context: StepContext, places: Places, start: Start, *, again: bool = False) -> None:
         self._context, self._places, self._start = context, places, start
+        # What was encoded at the first start is what the second one is for.
+        self._argv = [part for part in context.step.args["argv"] if not (again and part == _REGENERATE)]
         self._mark = uuid.uuid4().hex
         self._after_step = (start.run.step or 0) if start.run else 0
         self._output = TrainerOutput(trusts_cache="--trust_cache" in context.step.args["argv"])
@@ -92,7 +99,10 @@ class _Training:
         started = self._launch()
         curve = LossCurve(places.losses, after_step=self._after_step)
         try:
-            with sole_encoder(folders, context.stop, self._tell_waiting) as done_encoding:
+            with (
+                sole_encoder(folders, context.stop, self._tell_waiting) as done_encoding,
+                self._encoded_alike(folders),
+            ):
                 ended = self._watch(started, curve, done_encoding)
         finally:
             curve.close()
@@ -121,6 +131,22 @@ class _Training:
             text = f"Cleaned up what the last run left unfinished in {run.name}: {', '.join(removed)}."
             self._context.emit("note", message=text)
 
+    def _encoded_alike(self, folders: list[Path]) -> AbstractContextManager[None]:
+        """Nothing that other settings have encoded is taken from, and none of it goes while this training needs it."""
+        if self._context.settings.rehearse:
+            return nullcontext()  # nothing is encoded
+        train = read_toml(self._places.config)
+        name = cache_name(train["model"])
+        if name is None:
+            text = "It cannot be known which cache the trainer will use, nor with which settings that was encoded."
+            self._warn(text, "Set launch.regenerate_cache if settings of the model have changed since.")
+            return nullcontext()
+        anew = _REGENERATE in self._argv
+        return encoded_alike(folders, name, encoding_settings(train), anew=anew, tell=self._warn)
+
+    def _warn(self, message: str, hint: str) -> None:
+        self._context.emit("warning", message=message, hint=hint)
+
     def _tell_waiting(self) -> None:
         text = "Another training is encoding the same data: waiting for it, and then its work is used."
         self._context.emit("note", message=text)
@@ -140,7 +166,7 @@ class _Training:
         elif args["num_gpus"] > 1 and not rehearse:
             env |= transfer_settings(gpu_names(env), env)
         argv, notes = launch.complete_argv(
-            args["argv"],
+            self._argv,
             env=env,
             resume=self._start.run.name if self._start.run else None,
             hostfile=places.hostfile if several else None,

@@ -16,9 +16,9 @@ from worker.stopping import Stop
 
 def data_folders(config: Path) -> list[Path]:
     """Every folder that the trainer's files name, of training and evaluation. Raises StepFailed if one is missing."""
-    train = _read(config)
+    train = read_toml(config)
     files = [Path(train["dataset"]), *(Path(e["config"]) for e in train.get("eval_datasets", []))]
-    folders = [Path(directory["path"]) for file in files for directory in _read(file).get("directory", [])]
+    folders = [Path(directory["path"]) for file in files for directory in read_toml(file).get("directory", [])]
     for folder in folders:
         if not folder.is_dir():
             hint = "The fetch step makes it: run the job again with --resume."
@@ -27,7 +27,8 @@ def data_folders(config: Path) -> list[Path]:
     return list(dict.fromkeys(folders))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """A file of the plan. Raises StepFailed where it is not there or cannot be read."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:

@@ -107,17 +107,13 @@ def make_bench(
     **more: Any,
 ) -> Bench:
     """A job of `images` images: by default two epochs of six steps, a model each epoch, no checkpoint in between."""
+    data = {"type": "images", "images_url": "https://example.com/photos.zip", "image_repeats": 1, **(dataset or {})}
     job = {
         # The port of a training follows from its id, and tests run side by side.
         "id": f"job-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}",
         "input": {
             "model_type": model,
-            "dataset": {
-                "type": "images",
-                "images_url": "https://example.com/photos.zip",
-                "image_repeats": 1,
-                **(dataset or {}),
-            },
+            "dataset": {key: value for key, value in data.items() if value is not None},
             "training": {
                 "epochs": 2,
                 "save_every_n_epochs": 1,
