@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from dpcompile.diagnostics import Diagnostic, Severity
 
 Format = Literal["text", "json", "github"]
+_ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4})+)")
 _GITHUB_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
@@ -35,6 +38,22 @@ def as_json(value: object) -> str:
 def printable(text: str) -> str:
     """Text without control characters, which a file name or a value could send to the terminal."""
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def legible(text: str, encoding: str) -> str:
+    r"""Messages with letters in place of their `\uXXXX`, if `encoding` has them and they are no control characters.
+
+    Messages are ASCII, so that nothing can spoil them on their way; people who write in other letters read these.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        letters = str(json.loads(f'"{match[2]}"'))
+        with suppress(UnicodeEncodeError):
+            letters.encode(encoding)
+            return match[1] + letters if letters.isprintable() else match[0]
+        return match[0]
+
+    return _ESCAPES.sub(shown, text)
 
 
 def place(diagnostic: Diagnostic) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from dpcompile.commands.common import FINDINGS, OK, Common, compile_file, shown_name
+from dpcompile.commands.common import FINDINGS, OK, Common, compile_file, say, shown_name
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.report import as_github, as_json, as_text, printable, summary, to_json
 
@@ -32,7 +32,7 @@ def run_toml(train: str, diagnostics: Sequence[Diagnostic], *, form: str, strict
 
 
 def _print(name: str, diagnostics: Sequence[Diagnostic]) -> None:
-    click.echo(as_text(diagnostics) if diagnostics else f"{printable(shown_name(name))}: ok")
+    say(as_text(diagnostics) if diagnostics else f"{printable(shown_name(name))}: ok")
 
 
 def _end(found: Sequence[Diagnostic], count: int, what: str, *, form: str, strict: bool) -> int:

@@ -18,7 +18,7 @@ from dpcompile.compiler import CompileResult, compile_job
 from dpcompile.diagnostics import Diagnostic, has_errors
 from dpcompile.documents import MAX_BYTES
 from dpcompile.folders import DEFAULT_VOLUME
-from dpcompile.report import as_text
+from dpcompile.report import as_text, legible
 from dpcompile.spec import ModelSpec
 
 OK, FINDINGS = 0, 1
@@ -109,10 +109,17 @@ def compile_data(
     )
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Text for people. On a terminal they read letters and not their escapes; a pipe gets the same everywhere."""
+    stream = sys.stderr if err else sys.stdout
+    on_screen = stream is not None and stream.isatty()
+    click.echo(legible(text, stream.encoding or "ascii") if on_screen else text, err=err)
+
+
 def tell(diagnostics: Sequence[Diagnostic]) -> None:
     """Findings on stderr, where they do not mix with what was asked for."""
     if diagnostics:
-        click.echo(as_text(diagnostics), err=True)
+        say(as_text(diagnostics), err=True)
 
 
 def screen_width() -> int:

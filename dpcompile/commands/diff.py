@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from dpcompile.catalogue import Catalogue
-from dpcompile.commands.common import FINDINGS, OK, Common, compile_data, read_file, tell
+from dpcompile.commands.common import FINDINGS, OK, Common, compile_data, read_file, say, tell
 from dpcompile.commands.trainerfiles import read_files
 from dpcompile.comparing import Difference, Side, differences, of_files, of_plan
 from dpcompile.diagnostics import Diagnostic
@@ -39,7 +39,7 @@ def run(first: str, second: str, common: Common, *, form: str) -> int:
         click.echo(as_json([each.to_json() for each in found]))
     else:
         for each in found:
-            click.echo(printable(f"{each.key}: {_shown(each, 'first')} -> {_shown(each, 'second')}"))
+            say(printable(f"{each.key}: {_shown(each, 'first')} -> {_shown(each, 'second')}"))
         click.echo(_summary(len(found)), err=True)
     return FINDINGS if found else OK
 

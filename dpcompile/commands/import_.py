@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dpcompile.catalogue import Catalogue
-from dpcompile.commands.common import FINDINGS, OK, Common, model_of, tell, wrapped
+from dpcompile.commands.common import FINDINGS, OK, Common, model_of, say, tell, wrapped
 from dpcompile.commands.imported import to_json, write_job
 from dpcompile.commands.importfolder import import_folder, tree_of
 from dpcompile.commands.trainerfiles import Read, read_files
@@ -112,7 +112,7 @@ def _print_report(found: Sequence[Diagnostic], imported: Imported, *, err: bool)
         for each in entries:
             lines += _entry_lines(_where(each), each.message, each.hint)
     lines += ["", f"{imported.job['model_type']}: {summary(imported.entries)}"]
-    click.echo("\n".join(lines).lstrip("\n"), err=err)
+    say("\n".join(lines).lstrip("\n"), err=err)
 
 
 def _where(each: Entry) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dpcompile.commands.common import FINDINGS, OK, Common, compile_file, exit_code, screen_width, tell, wrapped
+from dpcompile.commands.common import FINDINGS, OK, Common, compile_file, exit_code, say, screen_width, tell, wrapped
 from dpcompile.commands.inspect_toml import toml_subject
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.examine import Examiner, Place, TrainingFiles, refused
@@ -184,12 +184,12 @@ def _print(
         click.echo(as_json(_json(found, diagnostics, shown)))
         return
     for inspection in found:
-        click.echo(printable_lines(as_text(inspection, screen_width())) + "\n")
+        say(printable_lines(as_text(inspection, screen_width())) + "\n")
     for each in diagnostics:
         text = f"{place(each)}: {each.severity} {each.code}: {printable(each.message)}"
-        click.echo(wrapped(text, later="  "))
+        say(wrapped(text, later="  "))
         if each.hint:
-            click.echo(wrapped(f"    {printable(each.hint)}", later="    "))
+            say(wrapped(f"    {printable(each.hint)}", later="    "))
     click.echo(summary(diagnostics), err=True)
 
 

@@ -15,6 +15,7 @@ from dpcompile.commands.common import (
     compile_data,
     exit_code,
     read_file,
+    say,
     screen_width,
     shown_name,
     tell,
@@ -49,9 +50,9 @@ def run(job: str, keys: Sequence[str], common: Common, *, form: str) -> int:
         click.echo(as_json([_entry(key, setting) for key, setting in chosen.items()]))
     else:
         for key, setting in chosen.items():
-            click.echo(_lines(key, setting, places))
+            say(_lines(key, setting, places))
         for dropped in config.dropped if not keys else ():
-            click.echo(_gone(dropped, places))
+            say(_gone(dropped, places))
     missing = [wanted for wanted in keys if not any(_below(key, wanted) for key in chosen)]
     for wanted in missing:
         click.echo(_explain_missing(wanted, config, places), err=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -229,6 +231,26 @@ def test_message_is_printed_whatever_the_terminal_can_show(encoding: str, tmp_pa
 
     assert done.returncode == 1
     assert "error DPC217" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"), [("utf-8", 'named "学習率"'), ("latin-1", 'named "\\u5b66\\u7fd2\\u7387"')]
+)
+def test_a_terminal_shows_letters_and_not_their_escapes(encoding: str, told: str, tmp_path: Path) -> None:
+    path = written(tmp_path, job(training={"学習率": 1}))
+    env = environment(PYTHONIOENCODING=encoding, PYTHONUTF8="0", COLUMNS="100")
+
+    leader, follower = pty.openpty()
+    subprocess.run([sys.executable, "-m", "dpcompile", "check", path], env=env, stdout=follower, stderr=follower)
+    os.close(follower)
+    shown = b""
+    with suppress(OSError):  # the end of what was written to a terminal
+        while piece := os.read(leader, 65536):
+            shown += piece
+    os.close(leader)
+
+    assert told in shown.decode(encoding)
+    assert "\\u5b66" in process("check", path, env=env).stdout  # a pipe gets the same everywhere
 
 
 def test_json_is_the_same_in_every_locale(tmp_path: Path) -> None:

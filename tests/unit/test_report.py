@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dpcompile.diagnostics import Diagnostic, Severity
-from dpcompile.report import as_github, as_json, as_text, place, printable, summary, to_json
+from dpcompile.report import as_github, as_json, as_text, legible, place, printable, summary, to_json
 
 
 def found(
@@ -37,6 +37,25 @@ def test_json_form_is_the_promised_one() -> None:
         "column": 5,
     }
     assert list(to_json(found())) == ["code", "severity", "path", "message", "hint", "file", "line", "column"]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "shown"),
+    [
+        (r'trigger "\u732b"', "utf-8", 'trigger "猫"'),
+        (r'trigger "\u732b"', "latin-1", r'trigger "\u732b"'),
+        (r'"\u00e9t\u00e9"', "latin-1", '"été"'),
+        (r'"\ud83d\ude00"', "utf-8", '"😀"'),
+        (r'a half "\ud83d"', "utf-8", r'a half "\ud83d"'),
+        (r'a backslash "\\u732b"', "utf-8", r'a backslash "\\u732b"'),
+        (r'both "\\\u732b"', "utf-8", r'both "\\猫"'),
+        (r'the other way round "\u202e"', "utf-8", r'the other way round "\u202e"'),
+        (r'a bell "\u0007"', "utf-8", r'a bell "\u0007"'),
+        (r'cut off "\u73..."', "utf-8", r'cut off "\u73..."'),
+    ],
+)
+def test_letters_take_the_place_of_their_escapes(text: str, encoding: str, shown: str) -> None:
+    assert legible(text, encoding) == shown
 
 
 def test_json_is_ascii_and_reads_back() -> None:
