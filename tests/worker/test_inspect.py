@@ -25,9 +25,13 @@ LORA_BYTES = 2 * 32 * 5_369_856
 
 
 def context(
-    volume: Path, events: list[tuple[str, dict[str, Any]]], data: dict[str, Any] | None = None, **training: Any
+    volume: Path,
+    events: list[tuple[str, dict[str, Any]]],
+    data: dict[str, Any] | None = None,
+    launch: dict[str, Any] | None = None,
+    **training: Any,
 ) -> StepContext:
-    wanted = job("flux", {"epochs": 3, "resolution": 64, **training}, **({"data": data} if data else {}))
+    wanted = job("flux", {"epochs": 3, "resolution": 64, **training}, data, launch=launch or {})
     made = compile_job(wanted, catalogue=CATALOGUE, volume=str(volume))
     assert isinstance(made.plan, Plan), made.diagnostics
     return StepContext(
@@ -80,6 +84,8 @@ def test_a_run_that_the_disk_cannot_hold_is_stopped(tmp_path: Path) -> None:
     assert "(1000000 models of 327.8 MiB and 1 checkpoint of 1.3 GiB, and room to" in caught.value.message
     # What an earlier run has written is not to be written again: how much of it is left to do shows later.
     assert inspect.run(replace(given, resume=True))["trainings"]["train"]["saves"]
+    asked = context(tmp_path, [], launch={"resume": True}, epochs=1_000_000, save_every_n_epochs=1)
+    assert inspect.run(asked)["trainings"]["train"]["saves"]
 
 
 def test_what_cannot_train_is_stopped(tmp_path: Path) -> None:

@@ -38,12 +38,17 @@ def run(context: StepContext) -> dict[str, Any]:
     errors = [d for d in found if d.severity == "error"]
     if errors:
         raise _failure(errors, found)
-    if not (context.resume or context.settings.rehearse):
+    if not (_goes_on(context) or context.settings.rehearse):
         check_room([disk_json(each.disk) for each in inspections.values()], Path(context.plan.folders["output"]))
     for each in found:
         kind = "warning" if each.severity == "warning" else "note"
         context.emit(kind, code=each.code, message=f"{each.file}: {each.message}", hint=each.hint)
     return {"trainings": {step: _steps(each) for step, each in inspections.items()}}
+
+
+def _goes_on(context: StepContext) -> bool:
+    """Whether an earlier run may be gone on with, whose models and checkpoints are there already."""
+    return context.resume or any(step.args["resume"] for step in context.plan.steps if step.kind == "train")
 
 
 def _inspect(context: StepContext) -> dict[str, Inspection]:
