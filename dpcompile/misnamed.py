@@ -12,7 +12,7 @@ from dpcompile.keypath import KeyPath
 from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec, within
 from dpcompile.trainer import SCOPES, Field, Scope, TrainerKeys, scope_of
-from dpcompile.wording import listing, quote
+from dpcompile.wording import clause, listing, quote
 
 PASSTHROUGH_REMEDY = "If a newer trainer reads it, send it with passthrough."
 
@@ -92,7 +92,7 @@ def _of_other_model(naming: Naming, name: str, pointer: str, file: str) -> Diagn
     if name in naming.spec.unread:
         reason = naming.spec.unread[name]
         instead = f"Use {reason['instead']}." if reason.get("instead") else "Take it out."
-        text = f"the trainer does not act on {name} for {naming.spec.title}: {reason.get('why', '')}"
+        text = f"the trainer does not act on {name} for {naming.spec.title}: {clause(reason.get('why', ''))}"
         return finding("DPC218", pointer, text, instead, file=file)
     types = sorted(naming.others().get(name, ()))
     if not types:

@@ -18,7 +18,7 @@ from dpcompile.secrecy import PLACEHOLDER
 from dpcompile.spec import ModelSpec, scope_name, within
 from dpcompile.trainer import SCOPES, Field, Scope
 from dpcompile.values import is_number, settled
-from dpcompile.wording import kind, listing, quote
+from dpcompile.wording import clause, kind, listing, quote
 
 WRAPPED = frozenset({"resolution"})
 """Friendly names of lists that also take one bare value."""
@@ -204,8 +204,8 @@ class Router:
 
     def _unread(self, entry: _Entry) -> Diagnostic:
         reason = self.spec.unread[entry.name]
-        text = f"the trainer does not act on [model] {entry.name} for {self.spec.title}: {reason.get('why', '')}"
-        instead = reason.get("instead", "")
+        instead, why = reason.get("instead", ""), clause(reason.get("why", ""))
+        text = f"the trainer does not act on [model] {entry.name} for {self.spec.title}: {why}"
         return finding("DPC218", entry.pointer, text, f"Use {instead}." if instead else "Take it out.", file=entry.file)
 
     def _alpha(self, entry: _Entry, routed: Routed) -> None:
@@ -286,7 +286,7 @@ def _not_for_jobs(known: Field | None, key: str, scope: Scope, entry: _Entry, sp
         text = f"{entry.name} cannot be set by a job: dpcompile makes it"
         return finding("DPC213", entry.pointer, text, f"Take it out. {known.owned}", file=entry.file)
     if known.dead:
-        text = f"{entry.name} cannot be used: {known.dead['why']}"
+        text = f"{entry.name} cannot be used: {clause(known.dead['why'])}"
         return finding("DPC218", entry.pointer, text, known.dead["instead"], file=entry.file)
     if known.required and entry.value is None:
         text = f"null takes {entry.name} away, but the trainer needs {key} {within(scope)}"

@@ -51,6 +51,21 @@ def kind(value: object) -> str:
     return type(value).__name__
 
 
+_OPENERS = frozenset(
+    (
+        *("A", "All", "An", "Both", "By", "Each", "Every", "For", "If", "In", "It", "Its", "Models", "No", "Nothing"),
+        *("Only", "Quantised", "Some", "The", "There", "These", "They", "This", "When", "Where", "With", "Without"),
+    )
+)
+"""Words that sentences of our files begin with and that are no names."""
+
+
+def clause(sentence: str) -> str:
+    """A sentence as it goes on after a colon: without its capital, unless a name has it, and without its full stop."""
+    first, space, rest = sentence.strip().partition(" ")
+    return f"{first.lower() if first in _OPENERS else first}{space}{rest}".removesuffix(".")
+
+
 def listing(words: Iterable[str], last: str = "or") -> str:
     """`a`, `a or b`, `a, b or c`."""
     items = list(words)

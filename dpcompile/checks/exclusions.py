@@ -9,7 +9,7 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import KeyPath
 from dpcompile.layers import excluded_keys
 from dpcompile.trainer import Scope
-from dpcompile.wording import listing, quote
+from dpcompile.wording import clause, listing, quote
 
 _NOT_HERE = frozenset(
     {
@@ -89,7 +89,7 @@ def needs_elsewhere(facts: Facts) -> Iterator[Diagnostic]:
         for other in others:
             wanted = needs["root"][other[-1]]
             if facts.get(*other) not in (None, wanted):
-                text = f"{name} {value:g} needs {other[-1]} {quote(wanted)}: {needs['why']}"
+                text = f"{name} {value:g} needs {other[-1]} {quote(wanted)}: {clause(needs['why'])}"
                 hint = f"Set {name} to {needs['above']:g}, or {other[-1]} to {quote(wanted)}."
                 yield facts.at("DPC459", key if facts.wrote(*key) else other, text, hint)
 
@@ -169,7 +169,7 @@ def expected(facts: Facts) -> Iterator[Diagnostic]:
         if any(facts.wrote(*other) for other in others):
             continue  # with files of one's own it may be another model
         gone = facts.setting(*key) is None
-        text = f"{name} is {'taken away' if gone else 'empty'}: {why}"
+        text = f"{name} is {'taken away' if gone else 'empty'}: {clause(why)}"
         hint = f"Take {name} out of the job, to leave it as the model spec has it."
         yield facts.at_null("DPC437", key, text, hint) if gone else facts.at("DPC437", key, text, hint)
 

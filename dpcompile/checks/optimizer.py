@@ -9,7 +9,7 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.schema import problems
 from dpcompile.similar import did_you_mean
 from dpcompile.trainer import CONSUMED_ARGUMENTS, OptimizerType
-from dpcompile.wording import listing, quote
+from dpcompile.wording import clause, listing, quote
 
 _TABLE = ("train", "optimizer")
 _TYPE = (*_TABLE, "type")
@@ -45,7 +45,7 @@ def usable_type(facts: Facts) -> Iterator[Diagnostic]:
     """Classes that the trainer's loop cannot drive: closures, wrappers, other arguments (train.py:699-700, 815)."""
     kind = _chosen(facts)
     if kind is not None and kind.unusable:
-        text = f"{facts.get(*_TYPE)} cannot work in the trainer: {kind.unusable}"
+        text = f"{facts.get(*_TYPE)} cannot work in the trainer: {clause(kind.unusable)}"
         yield facts.at("DPC414", _TYPE, text, "Choose another optimizer.")
 
 
@@ -56,7 +56,7 @@ def type_with_care(facts: Facts) -> Iterator[Diagnostic]:
         return  # what automagic ignores is told where it was asked for: schedule.own_rates
     if kind.warning and facts.wrote(*_TYPE):
         hint = "Keep it if that is known and meant; else choose another optimizer."
-        yield facts.at("DPC419", _TYPE, f"{facts.get(*_TYPE)}: {kind.warning}", hint)
+        yield facts.at("DPC419", _TYPE, f"{facts.get(*_TYPE)}: {clause(kind.warning)}", hint)
 
 
 def arguments(facts: Facts) -> Iterator[Diagnostic]:
@@ -72,7 +72,7 @@ def arguments(facts: Facts) -> Iterator[Diagnostic]:
             text = f"{facts.get(*_TYPE)} does not take {name}"
             yield facts.at("DPC412", key, text, _taken(kind, name))
         elif argument.dead:
-            text = f"{name} cannot be given to {facts.get(*_TYPE)}: {argument.dead['why']}"
+            text = f"{name} cannot be given to {facts.get(*_TYPE)}: {clause(argument.dead['why'])}"
             yield facts.at("DPC412", key, text, argument.dead.get("instead", "Take it out."))
         else:
             for problem in problems(argument.validator, setting.value):

@@ -9,7 +9,7 @@ from dpcompile.misnamed import Naming
 from dpcompile.similar import did_you_mean
 from dpcompile.spec import scope_name, within
 from dpcompile.trainer import SCOPES, Scope
-from dpcompile.wording import listing, quote
+from dpcompile.wording import clause, listing, quote
 
 Told = tuple[str, str, str]
 """Code, message and hint."""
@@ -44,7 +44,8 @@ def _not_acted_on(said: Written, reason: Mapping[str, str]) -> Told:
     instead = reason.get("instead", "")
     if instead and not instead.endswith("."):
         instead = f"Use {instead}."
-    return "DPC218", f"the trainer does not act on {said.name}: {reason.get('why', '')}", instead or "Take it out."
+    text = f"the trainer does not act on {said.name}: {clause(reason.get('why', ''))}"
+    return "DPC218", text, instead or "Take it out."
 
 
 def _misplaced(said: Written, naming: Naming, files: Sequence[Written]) -> Told | None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from dpcompile.wording import describe, kind, listing, quote
+from dpcompile.resources import DataDirs
+from dpcompile.wording import clause, describe, kind, listing, quote
 
 
 @pytest.mark.parametrize(
@@ -119,3 +122,50 @@ def test_listing(words: list[str], text: str) -> None:
 )
 def test_schemas_are_put_into_words(schema: dict[str, Any], words: str) -> None:
     assert describe(schema) == words
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text"),
+    [
+        ("The VAE comes from the folder.", "the VAE comes from the folder"),
+        ("It runs twice. The first run is lost.", "it runs twice. The first run is lost"),
+        ("SDXL draws its timesteps evenly.", "SDXL draws its timesteps evenly"),
+        ("FLUX.1 has none", "FLUX.1 has none"),
+        ("it stays as it is", "it stays as it is"),
+        ("Only", "only"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_goes_on_after_a_colon(sentence: str, text: str) -> None:
+    assert clause(sentence) == text
+
+
+def test_only_names_keep_their_capital_after_a_colon() -> None:
+    reasons = [reason for document in _documents() for reason in _reasons(document)]
+    capitals = {word for reason in reasons if (word := clause(reason).split()[0])[0].isupper()}
+    assert len(reasons) > 200
+    assert {word.removesuffix("'s") for word in capitals} == {
+        *("Anima", "ByT5", "Chroma", "Cosmos", "FLUX.1", "HunyuanVideo", "LTX", "Lumina", "OmniGen2", "SDXL"),
+        *("Wan", "Z-Image"),
+    }
+
+
+def _documents() -> Iterator[Any]:
+    """The schemas of the trainer's files and the model specs."""
+    dirs = DataDirs.default()
+    for name in ("train", "dataset"):
+        yield json.loads((dirs.schemas / f"diffusion_pipe.{name}.schema.json").read_text("utf-8"))
+    for path in dirs.specs.rglob("*.yaml"):
+        yield yaml.safe_load(path.read_text("utf-8"))
+
+
+def _reasons(node: Any) -> Iterator[str]:
+    """Every sentence that may stand after a colon in a message."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _reasons(item)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(value, str) and key in ("why", "x-expected", "x-unusable", "x-warning"):
+                yield value
+            yield from _reasons(value)
