@@ -17,7 +17,7 @@ from dpcompile.overrides import SET_FILE, parse_sets
 from dpcompile.resources import DataDirs
 from dpcompile.schema import inlined, problems, strict_validator
 from dpcompile.secrecy import LOCATION_FIELDS, PLACEHOLDER, SECRET_FIELDS, is_signed
-from dpcompile.wording import kind, quote
+from dpcompile.wording import kind, quote, spoken
 
 PRESET_FILE = "--preset"
 MAX_KEYS = 300
@@ -218,7 +218,7 @@ def check_job(job: JobInput, dirs: DataDirs, training_names: frozenset[str]) -> 
 def _sentence(problem: Problem) -> str:
     if problem.code in ("DPC201", "DPC202") or not problem.path:
         return problem.message
-    return f"{'.'.join(str(p) for p in problem.path)} {problem.message}"
+    return f"{spoken(problem.path)} {problem.message}"
 
 
 def _remedy(problem: Problem, training_names: frozenset[str]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dpcompile.keypath import KeyPath, dotted
+from dpcompile.keypath import KeyPath
 from dpcompile.similar import did_you_mean
-from dpcompile.wording import describe, kind, listing, quote
+from dpcompile.wording import describe, kind, listing, quote, spoken
 
 SchemaError: TypeAlias = Any
 """A jsonschema ValidationError, whose stubs call every attribute possibly unset."""
@@ -25,6 +25,9 @@ class Problem:
     hint: str = ""
     keyword: str = ""
 
+
+_SHAPES = frozenset({"type", "anyOf", "oneOf", "const", "minItems", "maxItems"})
+"""Keywords about the shape of a value; the others are about what it says."""
 
 _FULL_NAMES = {
     **dict.fromkeys(("bf16", "torch.bfloat16"), "bfloat16"),
@@ -45,6 +48,13 @@ def in_words(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]
     yield from writer(error, path, show)
 
 
+def remedy(problem: Problem, schema: Mapping[str, Any]) -> str:
+    """What to do about a value: the problem's own words, else how the schema says that such a value is written."""
+    if problem.keyword == "pattern":
+        return ""  # the words are the schema's, about all values
+    return problem.hint or (str(schema.get("x-form", "")) if problem.keyword in _SHAPES else "")
+
+
 def _type(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]:
     plain = error.instance is not None and not isinstance(error.instance, (bool, dict, list))
     shown = f" {quote(error.instance)}" if show and plain else ""
@@ -60,6 +70,8 @@ def _type(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]:
 def _type_hint(value: object, schema: Any) -> str:
     wanted = schema.get("type", []) if isinstance(schema, Mapping) else []
     wanted = [wanted] if isinstance(wanted, str) else wanted
+    if "array" in wanted and not _holds_plain(schema):
+        wanted = [each for each in wanted if each != "array"]
     if value is None:
         return "Give it a value, or take it out."
     if isinstance(value, str):
@@ -75,6 +87,12 @@ def _type_hint(value: object, schema: Any) -> str:
     if "string" in wanted and isinstance(value, (int, float)):
         return f'Write it in quotes: "{value}".'
     return ""
+
+
+def _holds_plain(schema: Mapping[str, Any]) -> bool:
+    """Whether one number or text in brackets could be such a list."""
+    items = schema.get("items", {})
+    return schema.get("minItems", 0) <= 1 and items.get("type") not in ("array", "object")
 
 
 def _text_hint(text: str, wanted: list[str]) -> str:
@@ -177,9 +195,9 @@ def _required(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem
 
 
 def _container(path: KeyPath) -> str:
-    """The object at a place by its name: `"dataset"`, `"sources.0"`; empty where it has none."""
-    name = next((n for n, segment in enumerate(reversed(path)) if isinstance(segment, str)), None)
-    return "" if name is None else quote(dotted(path[-1 - name :]))
+    """The object at a place by its name: `"dataset"`, `the first of "sources"`; empty where it has none."""
+    name = next((n for n in reversed(range(len(path))) if isinstance(path[n], str)), None)
+    return "" if name is None else spoken((quote(path[name]), *path[name + 1 :]))
 
 
 def _within(path: KeyPath) -> str:

@@ -11,6 +11,7 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.job import secret_by_set
 from dpcompile.keypath import KeyPath, pointer
+from dpcompile.misfits import remedy
 from dpcompile.misnamed import Naming, explain_unknown, explain_unknown_in
 from dpcompile.resolve import Assignment, Layer, Origin
 from dpcompile.schema import problems
@@ -18,7 +19,7 @@ from dpcompile.secrecy import PLACEHOLDER
 from dpcompile.spec import ModelSpec, scope_name, within
 from dpcompile.trainer import SCOPES, Field, Scope
 from dpcompile.values import is_number, settled
-from dpcompile.wording import clause, kind, listing, quote
+from dpcompile.wording import clause, kind, listing, quote, spoken
 
 WRAPPED = frozenset({"resolution"})
 """Friendly names of lists that also take one bare value."""
@@ -251,10 +252,9 @@ class Router:
     def _misfit(self, known: Field, entry: _Entry, value: Any, routed: Routed) -> bool:
         found = list(problems(known.validator, value, show_values=not known.secret))
         for problem in found:
-            place = problem.path if value is entry.value else ()
-            text = f"{'.'.join(str(p) for p in (entry.name, *place))} {problem.message}"
-            hint = problem.hint if problem.keyword != "pattern" else ""
-            where = entry.pointer + pointer(place)
+            inside = problem.path if value is entry.value else ()
+            text = f"{spoken((entry.name, *inside))} {problem.message}"
+            hint, where = remedy(problem, known.schema), entry.pointer + pointer(inside)
             routed.diagnostics.append(finding(problem.code, where, text, hint, file=entry.file))
         return bool(found)
 

@@ -17,7 +17,7 @@ from dpcompile.schema import problems
 from dpcompile.similar import did_you_mean
 from dpcompile.spec import ModelSpec, SpecFile, make_spec, merge, merge_chain, scope_name, value_blocks
 from dpcompile.trainer import SCOPES, Scope, TrainerKeys
-from dpcompile.wording import quote
+from dpcompile.wording import quote, spoken
 
 JOB_SECTIONS = ("dataset", "captioning", "launch", "output")
 _INNER = ("items", "properties", "anyOf", "oneOf")
@@ -128,7 +128,7 @@ def _value(
         return
     for problem in problems(field.validator, value):
         hint = problem.hint or _yaml_hint(value)
-        text = f"{place[-1]} {problem.message}"
+        text = f"{spoken((place[-1], *problem.path))} {problem.message}"
         yield finding("DPC305", where + pointer(problem.path), text, hint, file=link.file)
 
 
@@ -141,7 +141,7 @@ def _job_values(spec: ModelSpec, validator: Any) -> Iterator[Diagnostic]:
     for link in spec.chain:
         said = merge({}, link.value.get("defaults", {}).get("job", {}))
         for problem in problems(validator, said):
-            text = problem.message if problem.code == "DPC201" else f"{dotted(problem.path)} {problem.message}"
+            text = problem.message if problem.code == "DPC201" else f"{spoken(problem.path)} {problem.message}"
             where = pointer(("defaults", "job", *problem.path))
             yield finding("DPC305", where, text, problem.hint, file=link.file)
     needed = spec.chain[0].value.get("defaults", {}).get("job", {})

@@ -16,7 +16,7 @@ from dpcompile.locate import locate
 from dpcompile.misfits import Problem
 from dpcompile.schema import problems
 from dpcompile.spec import SpecFile
-from dpcompile.wording import quote
+from dpcompile.wording import quote, spoken
 
 _Read = tuple[SpecFile | None, tuple[Diagnostic, ...]]
 
@@ -168,4 +168,4 @@ class SpecFiles:
 def _subject(problem: Problem) -> str:
     """What a problem is about, unless its message says so."""
     said = problem.code in ("DPC201", "DPC202") or not problem.path
-    return "" if said else f"{'.'.join(str(p) for p in problem.path)} "
+    return "" if said else f"{spoken(problem.path)} "

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dpcompile.keypath import KeyPath, dotted
+
 _ARTICLES = {
     "string": "text in quotes",
     "integer": "a whole number",
@@ -74,6 +76,28 @@ def listing(words: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
 
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def ordinal(index: int) -> str:
+    """Which one of a list an index means: `first` for 0, `11th` for 10."""
+    if index < len(_ORDINALS):
+        return _ORDINALS[index]
+    number = index + 1
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def spoken(path: KeyPath) -> str:
+    """A place in a value for people, who count from one: `type in the first of text_encoders`."""
+    last = next((n for n in reversed(range(len(path))) if isinstance(path[n], int)), None)
+    if not last:  # no number, or one that numbers nothing with a name
+        return dotted(path)
+    outer, index, inner = path[:last], path[last], path[last + 1 :]
+    what = f"the {ordinal(int(index))} {'of' if isinstance(outer[-1], str) else 'value in'} {spoken(outer)}"
+    return f"{dotted(inner)} in {what}" if inner else what
+
+
 def describe(schema: Mapping[str, Any]) -> str:
     """What a JSON Schema asks for, in words: `a whole number, at least 1`."""
     if "const" in schema:
@@ -82,10 +106,14 @@ def describe(schema: Mapping[str, Any]) -> str:
         return listing(quote(choice) for choice in schema["enum"])
     branches = _branches(schema)
     if branches:
-        words = list(dict.fromkeys(describe(branch) for branch in branches))
+        words = list(dict.fromkeys(describe(branch) + _matching(branch) for branch in branches))
         return (", or " if any(", " in word for word in words) else " or ").join(words)
     types = _types(schema)
     return (listing(_ARTICLES[t] for t in types) or "any value") + _bounds(schema, types) + _members(schema)
+
+
+def _matching(schema: Mapping[str, Any]) -> str:
+    return f" that matches {schema['pattern']}" if "pattern" in schema else ""
 
 
 def _branches(schema: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

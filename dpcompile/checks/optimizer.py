@@ -9,7 +9,7 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.schema import problems
 from dpcompile.similar import did_you_mean
 from dpcompile.trainer import CONSUMED_ARGUMENTS, OptimizerType
-from dpcompile.wording import clause, listing, quote
+from dpcompile.wording import clause, listing, quote, spoken
 
 _TABLE = ("train", "optimizer")
 _TYPE = (*_TABLE, "type")
@@ -76,7 +76,7 @@ def arguments(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.at("DPC412", key, text, argument.dead.get("instead", "Take it out."))
         else:
             for problem in problems(argument.validator, setting.value):
-                text = f"{name} {problem.message}"
+                text = f"{spoken((name, *problem.path))} {problem.message}"
                 yield facts.at(problem.code, key, text, problem.hint, inside=problem.path)
 
 

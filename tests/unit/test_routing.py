@@ -156,6 +156,42 @@ def test_remedy_names_what_to_write(training: dict[str, Any], remedy: str) -> No
     assert [d.hint for d in route(training).diagnostics] == [remedy]
 
 
+@pytest.mark.parametrize(
+    ("model", "training", "remedy"),
+    [
+        ("flux", {"batch_size": [1, 2]}, "Write one number, or a list of pairs: [[resolution, size], ...]."),
+        ("flux", {"batch_size": 2.5}, "Write one number, or a list of pairs: [[resolution, size], ...]."),
+        ("flux", {"batch_size": "1"}, "Write 1 without quotes."),
+        ("flux", {"batch_size": 0}, ""),
+        ("flux", {"resolutions": [512, [768, 512]]}, "width and height, such as [[768, 512]], but not both."),
+        ("flux", {"ar_buckets": [1.0, [3, 2]]}, "width and height, such as [[1, 1], [3, 2]], but not both."),
+        (
+            "flux",
+            {"size_buckets": [[512, 512]]},
+            "Write each size as [width, height, frames], the frames of an image being 1.",
+        ),
+        ("sdxl", {"debiased_estimation_loss": False}, "Leave it out to have it off; false switches it on too."),
+        (
+            "z_image",
+            {"text_encoders": [{"path": "/a", "type": "lumina2"}] * 2},
+            "takes paths, a list, instead of path.",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_told_how_to_write_it(model: str, training: dict[str, Any], remedy: str) -> None:
+    hints = {found.hint for found in route(training, model).diagnostics}
+
+    assert len(hints) == 1
+    hint = hints.pop()
+    assert hint.endswith(remedy) if remedy else not hint
+
+
+def test_a_place_in_a_list_is_counted_from_one() -> None:
+    [found] = route({"text_encoders": [{"path": "/a", "type": "lumina"}]}, "z_image").diagnostics
+
+    assert found.message.startswith('type in the first of text_encoders must be "lumina2"')
+
+
 def test_name_of_another_trainer_that_means_the_same_is_taken_and_told() -> None:
     routed = route({"network_dim": 8})
 

@@ -259,7 +259,7 @@ def test_all_missing_fields_are_told() -> None:
     ("value", "place", "name"),
     [
         ({"dataset": {}}, ("dataset",), ' in "dataset"'),
-        ({"sources": [{"type": 1}, {}]}, ("sources", 1), ' in "sources.1"'),
+        ({"sources": [{"type": 1}, {}]}, ("sources", 1), ' in the second of "sources"'),
     ],
 )
 def test_a_missing_field_is_told_with_the_object_that_lacks_it(value: object, place: KeyPath, name: str) -> None:

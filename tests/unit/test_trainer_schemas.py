@@ -166,7 +166,7 @@ PHASES = """
     startup model_init dataset_init cache post_cache post_load first_step epoch_end save
 """
 ANNOTATIONS = """
-    x-upstream x-source x-fails-at x-owned x-dead x-secret x-excludes x-only x-models x-not-models
+    x-upstream x-source x-form x-fails-at x-owned x-dead x-secret x-excludes x-only x-models x-not-models
     x-class x-builtin x-swallows-unknown x-unusable x-warning
 """
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from dpcompile.keypath import KeyPath
 from dpcompile.resources import DataDirs
-from dpcompile.wording import clause, describe, kind, listing, quote
+from dpcompile.wording import clause, describe, kind, listing, ordinal, quote, spoken
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,28 @@ def test_schemas_are_put_into_words(schema: dict[str, Any], words: str) -> None:
 )
 def test_a_sentence_goes_on_after_a_colon(sentence: str, text: str) -> None:
     assert clause(sentence) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (("dataset", "type"), "dataset.type"),
+        (("text_encoders", 0, "type"), "type in the first of text_encoders"),
+        (("size_buckets", 9), "the tenth of size_buckets"),
+        (("batch_size", 0, 1), "the second value in the first of batch_size"),
+        (("dataset", "eval", "directories", 2, "path"), "path in the third of dataset.eval.directories"),
+        (("a", 1, "b", 0, "c"), "c in the first of b in the second of a"),
+    ],
+)
+def test_places_are_named_for_people_who_count_from_one(path: KeyPath, text: str) -> None:
+    assert spoken(path) == text
+
+
+@pytest.mark.parametrize(
+    ("index", "text"), [(0, "first"), (9, "tenth"), (10, "11th"), (11, "12th"), (20, "21st"), (112, "113th")]
+)
+def test_ordinals(index: int, text: str) -> None:
+    assert ordinal(index) == text
 
 
 def test_only_names_keep_their_capital_after_a_colon() -> None:
