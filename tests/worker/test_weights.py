@@ -234,6 +234,28 @@ def test_adapters_are_trained_on_quantised_weights(tmp_path: Path) -> None:
     assert list(look_at({**entry, "path": str(safetensors(tmp_path / "x.safetensors", QUANTISED))})) == []
 
 
+@pytest.mark.parametrize(
+    ("training", "remedy"),
+    [
+        ({}, "Set diffusion_model_dtype to null to train on them as they are."),
+        (
+            {"adapter": None},
+            "Take the file in bfloat16 if the model is published so; if not, there is nothing to change.",
+        ),
+    ],
+)
+def test_quantised_weights_that_are_expanded_have_a_remedy_that_works(
+    tmp_path: Path, training: Mapping[str, Any], remedy: str
+) -> None:
+    weights = str(safetensors(tmp_path / "x.safetensors", QUANTISED))
+    [flaw] = look_at({**rules_of("ideogram4", "model.diffusion_model", training), "path": weights})
+    assert (flaw.warning, flaw.hint) == (True, remedy)
+
+    if not training:
+        followed = rules_of("ideogram4", "model.diffusion_model", {"diffusion_model_dtype": None})
+        assert list(look_at({**followed, "path": weights})) == []
+
+
 def test_sdxl_is_one_file(tmp_path: Path) -> None:
     entry = rules_of("sdxl", "model.checkpoint_path")
     [flaw] = look_at({**entry, "path": str(tmp_path)})
