@@ -28,10 +28,11 @@ def supported_kind(facts: Facts) -> Iterator[Diagnostic]:
 
 
 def full_finetune(facts: Facts) -> Iterator[Diagnostic]:
-    """Some types train for hours without an adapter and then cannot save (models/base.py:394-395)."""
+    """Some types cannot save a model (models/base.py:394-395), others fail before the first step (train.py:796)."""
     if not facts.has_adapter and not facts.spec.capabilities.get("full_finetune", False):
-        text = f"{facts.spec.title} can only be trained with an adapter; a full fine-tune could not be saved"
-        yield facts.at_null("DPC402", ("train", "adapter"), text, "Take adapter: null out.")
+        text = f"{facts.spec.title} can only be trained with an adapter: "
+        text += "a full fine-tune would fail after encoding the data, at the latest at its first save"
+        yield facts.at_null("DPC402", ("train", "adapter"), text, 'Take "adapter": null out.')
 
 
 def float8_full_finetune(facts: Facts) -> Iterator[Diagnostic]:

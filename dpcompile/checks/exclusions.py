@@ -169,7 +169,9 @@ def expected(facts: Facts) -> Iterator[Diagnostic]:
         if any(facts.wrote(*other) for other in others):
             continue  # with files of one's own it may be another model
         gone = facts.setting(*key) is None
-        text = f"{name} is {'taken away' if gone else 'empty'}: {clause(why)}"
+        value = facts.get(*key)
+        state = "taken away" if gone else "empty" if value in ("", [], {}) else quote(value)
+        text = f"{name} is {state}: {clause(why)}"
         hint = f"Take {name} out of the job, to leave it as the model spec has it."
         yield facts.at_null("DPC437", key, text, hint) if gone else facts.at("DPC437", key, text, hint)
 

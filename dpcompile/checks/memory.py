@@ -12,6 +12,7 @@ _CHECKPOINTING = ("train", "activation_checkpointing")
 _REENTRANT = ("train", "reentrant_activation_checkpointing")
 _METHOD = ("train", "partition_method")
 _SPLIT = ("train", "partition_split")
+_FIRST_LAYERS = "Give the number of the first layer of each stage but the first."
 
 
 def swappable(facts: Facts) -> Iterator[Diagnostic]:
@@ -88,14 +89,17 @@ def manual_split(facts: Facts) -> Iterator[Diagnostic]:
     if facts.get(*_METHOD) != "manual":
         return
     split, count = facts.get(*_SPLIT), facts.stages
-    cuts = f"{count - 1} rising layer number{'s' if count != 2 else ''}"
+    cuts = "one layer number" if count == 2 else f"{count - 1} rising layer numbers"
     if split is None:
         text = 'partition_method "manual" needs partition_split, which says where the layers are cut'
-        hint = f"Give {cuts}." if count > 1 else "Take partition_method out: there is only one stage."
+        hint = _FIRST_LAYERS if count > 1 else "Take partition_method out: there is only one stage."
         yield facts.at("DPC427", _METHOD, text, hint)
     elif len(split) != count - 1 or sorted(set(split)) != list(split):
-        text = f"partition_split needs {cuts} for {count} stage{'s' if count > 1 else ''}"
-        yield facts.at("DPC427", _SPLIT, text, "Give the number of the first layer of each stage but the first.")
+        text, hint = f"partition_split needs {cuts} for {count} stages", _FIRST_LAYERS
+        if count == 1:
+            text = "partition_split says where the layers are cut, and a single stage is not cut"
+            hint = "Take partition_split and partition_method out, or set pipeline_stages."
+        yield facts.at("DPC427", _SPLIT, text, hint)
 
 
 def unused_split(facts: Facts) -> Iterator[Diagnostic]:

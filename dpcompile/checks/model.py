@@ -20,10 +20,18 @@ def timestep_range(facts: Facts) -> Iterator[Diagnostic]:
     low, high = facts.in_model("min_t"), facts.in_model("max_t")
     if low is None or high is None or low < high:
         return
-    key = ("train", "model", "min_t" if facts.asked("train", "model", "min_t") else "max_t")
-    text = f"min_t {low} is not below max_t {high}: no timestep is left to train on"
-    hint = "Use 0 <= min_t < max_t <= 1, for example min_t 0.0 and max_t 0.875."
-    yield facts.at("DPC417", key, text, hint)
+    asked = [name for name in ("min_t", "max_t") if facts.asked("train", "model", name)]
+    of_spec = f" of the model spec {facts.spec.name}"
+    text = f"min_t {low}{of_spec if asked == ['max_t'] else ''} is not below "
+    text += f"max_t {high}{of_spec if asked == ['min_t'] else ''}: no timestep is left to train on"
+    own = facts.spec.merged.get("defaults", {}).get("model", {})
+    hint = "Use 0 <= min_t < max_t <= 1, for example "
+    hint += f"min_t {own.get('min_t', 0.0)} and max_t {own.get('max_t', 0.875)}."
+    if asked == ["min_t"]:
+        hint = f"Set min_t below {high}."
+    elif asked == ["max_t"]:
+        hint = f"Set max_t above {low}."
+    yield facts.at("DPC417", ("train", "model", asked[0] if asked else "max_t"), text, hint)
 
 
 def float16(facts: Facts) -> Iterator[Diagnostic]:

@@ -122,8 +122,8 @@ def gradient_release(facts: Facts) -> Iterator[Diagnostic]:
         text = f"gradient_release fails for {facts.spec.title} after the model is loaded (KeyError: lr)"
         yield facts.at("DPC415", key, text, "Take it out.")
     elif facts.gpus != facts.stages:
-        text = "gradient_release needs as many pipeline_stages as GPUs"
-        text += f": there are {facts.stages} and {facts.gpus}"
+        text = "gradient_release needs one pipeline stage for each GPU"
+        text += f", but pipeline_stages is {facts.stages} and the number of GPUs {facts.gpus}"
         yield facts.at("DPC415", key, text, "Take it out, or set pipeline_stages to the number of GPUs.")
     elif facts.spec.capabilities.get("zero_lr_freezes"):
         # Frozen weights are among those it hooks on to (train.py:755-756; models/cosmos_predict2.py:497-500).
@@ -132,7 +132,7 @@ def gradient_release(facts: Facts) -> Iterator[Diagnostic]:
             text = f"gradient_release fails beside {rate[-1]} 0, which leaves weights untrained"
             hint = f"Take gradient_release out, or give {rate[-1]} a rate above 0."
             if rate[-1] != "lr":
-                hint = f"{hint[:-1]}; null means the rate of the rest, lr."
+                hint = f"{hint[:-1]}, or set it to null, so that those weights are trained at lr."
             yield facts.at("DPC415", key, text, hint)
 
 

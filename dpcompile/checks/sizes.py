@@ -26,8 +26,11 @@ def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
         text = f"{some} {listing(map(str, wrong), 'and')} {verb} shortened to {listing(map(str, fixed), 'and')}: "
         text += f"this model takes lengths of {_lengths(step, offset)}"
         # A clip cut down to a single frame is not what anyone meant: the shortest real clip is nearest.
-        better = [length if length > 1 else step + offset for length in fixed]
-        yield facts.at("DPC446", key, text, f"Write {listing(map(str, dict.fromkeys(better)), 'and')}.")
+        shorter = dict.fromkeys(length if length > 1 else step + offset for length in fixed)
+        longer = dict.fromkeys(((b - offset) // step + 1) * step + offset for b in wrong)
+        hint = f"Write {listing(map(str, shorter), 'and')}"
+        hint += "" if longer == shorter else f", or {listing(map(str, longer), 'and')} if the clips are long enough"
+        yield facts.at("DPC446", key, text, f"{hint}.")
 
 
 def _lengths(step: int, offset: int) -> str:
@@ -90,6 +93,8 @@ def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
             text = f"the size bucket {[width, height, frames]} is rounded to {[*sides, length]}: "
             text += f"this model takes sides of {multiple}n"
             text += f" and lengths of {_lengths(step, offset)}" if media.frame_multiple else ""
+            if length == 1 < frames and facts.may_have("videos"):
+                length = step + offset  # a bucket of one frame takes no videos
             yield facts.at("DPC446", key, text, f"Write {[*sides, length]}.", inside=(n,))
 
 

@@ -84,10 +84,12 @@ def test_hint_names_the_kind_that_works(check: JobCheck) -> None:
     assert check("my_model", spec=ONLY_LOKR).only.hint == 'Use adapter type "lokr".'
 
 
-def test_full_finetune_that_cannot_be_saved(check: JobCheck) -> None:
+def test_full_finetune_that_would_fail(check: JobCheck) -> None:
     found = check("my_model", {"epochs": 5, "adapter": None}, spec=NO_FINETUNE)
 
     assert (found.only.code, found.only.path) == ("DPC402", "/training/adapter")
+    assert "at the latest at its first save" in found.only.message
+    assert found.only.hint == 'Take "adapter": null out.'
     assert found.source(found.only) == '"adapter": null'
     assert check("my_model", spec=NO_FINETUNE).codes == []
 

@@ -136,13 +136,13 @@ def test_lengths_that_fit_are_named(check: JobCheck) -> None:
     found = check("wan13", {"frame_buckets": [1, 30, 80]}, data="videos").only
 
     assert "30 and 80 are shortened to 29 and 77" in found.message
-    assert found.hint == "Write 29 and 77."
+    assert found.hint == "Write 29 and 77, or 33 and 81 if the clips are long enough."
 
 
 def test_lengths_without_remainder(check: JobCheck) -> None:
     found = check("my_model", {"frame_buckets": [1, 34, 40]}, data="videos", spec=CHUNKS).only
 
-    assert found.hint == "Write 34."
+    assert found.hint == "Write 34, or 51 if the clips are long enough."
 
 
 def test_size_buckets_that_only_need_another_order(check: JobCheck) -> None:
@@ -251,7 +251,7 @@ def test_a_length_that_is_proposed_fits_the_model(check: JobCheck) -> None:
     assert check("minimax_h3", {"frame_buckets": [1]}, data="videos").only.hint.endswith("[1, 34].")
     assert check("wan13", {"frame_buckets": [1]}, data="videos").only.hint.endswith("[1, 33].")
     shortened = check("ltx2", {"frame_buckets": [1, 5, 16]}, data="videos").only
-    assert (shortened.code, shortened.hint) == ("DPC446", "Write 9.")
+    assert (shortened.code, shortened.hint) == ("DPC446", "Write 9, or 9 and 17 if the clips are long enough.")
     assert "the frame buckets 5 and 16 are shortened to 1 and 9" in shortened.message
 
 

@@ -164,3 +164,15 @@ def test_a_preset_gives_way_to_what_a_job_says_of_the_directories(check: JobChec
 )
 def test_sizes_that_are_not_needed(check: JobCheck, training: dict[str, Any]) -> None:
     assert check("qwen", training).codes == []
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "start"),
+    [
+        ("wan22_i2v_high", {"min_t": 0}, "min_t is 0: this half is used from noise level 0.9 up"),
+        ("wan22_t2v_low", {"max_t": None}, "max_t is taken away: this half is used up to noise level 0.875"),
+        ("z_image_turbo", {"merge_adapters": []}, "merge_adapters is empty: Z-Image Turbo is distilled"),
+    ],
+)
+def test_what_is_hardly_ever_left_out(check: JobCheck, model: str, training: dict[str, Any], start: str) -> None:
+    assert check(model, training).only.message.startswith(start)

@@ -125,3 +125,19 @@ def test_a_passed_through_value_of_any_kind_does_no_harm(check: JobCheck) -> Non
     training = {"passthrough": {"root": {"blocks_to_swap": "many", "pipeline_stages": [1]}}}
 
     assert check("qwen", training).codes == ["DPC216", "DPC216"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "split", "message"),
+    [
+        (1, [9], "partition_split says where the layers are cut, and a single stage is not cut"),
+        (2, [9, 20], "partition_split needs one layer number for 2 stages"),
+        (3, [9], "partition_split needs 2 rising layer numbers for 3 stages"),
+    ],
+)
+def test_a_split_is_told_how_many_numbers_it_needs(
+    check: JobCheck, stages: int, split: list[int], message: str
+) -> None:
+    training = {"partition_method": "manual", "pipeline_stages": stages, "partition_split": split}
+
+    assert check("qwen", training, launch={"num_gpus": stages}).only.message == message

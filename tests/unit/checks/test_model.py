@@ -74,3 +74,34 @@ def test_a_wrong_limit_is_told_once(check: JobCheck) -> None:
 
 def test_paths_of_the_spec_are_whole(check: JobCheck) -> None:
     assert check("z_image_turbo", {"vae": "ae.safetensors"}).places("DPC434") == ["/training/vae"]
+
+
+RANGE = "Use 0 <= min_t < max_t <= 1, for example min_t "
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "message", "hint"),
+    [
+        ("wan13", {"min_t": 0.9, "max_t": 0.5}, "min_t 0.9 is not below max_t 0.5: ", f"{RANGE}0.0 and max_t 0.875."),
+        (
+            "wan22_i2v_high",
+            {"max_t": 0.5},
+            "min_t 0.9 of the model spec wan22_i2v_high is not below max_t 0.5: ",
+            "Set max_t above 0.9.",
+        ),
+        (
+            "wan22_t2v_low",
+            {"min_t": 0.9},
+            "min_t 0.9 is not below max_t 0.875 of the model spec wan22_t2v_low: ",
+            "Set min_t below 0.875.",
+        ),
+        ("wan22_i2v_high", {"min_t": 0.9, "max_t": 0.5}, "min_t 0.9 is not", f"{RANGE}0.9 and max_t 1.0."),
+    ],
+)
+def test_an_empty_range_is_told_with_what_the_spec_says(
+    check: JobCheck, model: str, training: dict[str, Any], message: str, hint: str
+) -> None:
+    found = check(model, training).only
+
+    assert (found.code, found.hint) == ("DPC417", hint)
+    assert found.message.startswith(message)

@@ -188,3 +188,17 @@ def test_nothing_is_clipped_beside_gradient_release(check: JobCheck) -> None:
     assert found.places("DPC439") == ["/training/gradient_clipping"]
     assert check("wan13", {"gradient_clipping": 0.5}).codes == []
     assert check("cosmos_predict2_2b", {"optimizer": {"type": "adamw", "lr": 1e-4, **RELEASE}}).codes == []
+
+
+def test_a_rate_of_zero_beside_gradient_release_has_three_remedies(check: JobCheck) -> None:
+    training = {"optimizer": {**RELEASE, "lr": 1e-5}, "self_attn_lr": 0}
+
+    hint = check("cosmos_predict2_2b", training).only.hint
+
+    assert hint.endswith(
+        "give self_attn_lr a rate above 0, or set it to null, so that those weights are trained at lr."
+    )
+
+
+def test_reasons_go_on_after_the_colon(check: JobCheck) -> None:
+    assert "cannot work in the trainer: it needs to run" in check("sdxl", {"optimizer": {"type": "SAM"}}).only.message

@@ -91,3 +91,26 @@ def test_sides_that_the_model_resizes_otherwise(check: JobCheck, given: object, 
     found = check("ltx2", {"resolutions": [given]}).only
 
     assert (found.code, found.hint) == ("DPC446", wanted)
+
+
+@pytest.mark.parametrize(
+    ("model", "lengths", "hint"),
+    [
+        ("wan13", [16], "Write 13, or 17 if the clips are long enough."),
+        ("wan13", [1, 30, 48], "Write 29 and 45, or 33 and 49 if the clips are long enough."),
+        ("wan13", [1, 3], "Write 5."),
+        ("minimax_h3", [16], "Write 17."),
+        ("minimax_h3", [33], "Write 17, or 34 if the clips are long enough."),
+    ],
+)
+def test_lengths_beside_one_that_does_not_fit(check: JobCheck, model: str, lengths: list[int], hint: str) -> None:
+    found = check(model, {"frame_buckets": lengths}, data="videos").only
+
+    assert (found.code, found.hint) == ("DPC446", hint)
+
+
+def test_no_size_is_proposed_that_takes_no_videos(check: JobCheck) -> None:
+    training = {"size_buckets": [[512, 512, 3]]}
+
+    assert check("wan13", training, data="videos").only.hint == "Write [512, 512, 5]."
+    assert "Write [512, 512, 1]." in [found.hint for found in check("wan13", training, data="images").diagnostics]
