@@ -47,6 +47,6 @@ def _under_removed_tables(assignments: Sequence[Assignment]) -> Iterator[Diagnos
                     name = said.origin.pointer.rsplit("/", 1)[-1]
                     text = f"{name} has no effect: {gone.key[1]} is null"
                     hint = "Take one of them out." + (
-                        " adapter: null means a full fine-tune." if gone.key[1] == "adapter" else ""
+                        ' "adapter": null means a full fine-tune.' if gone.key[1] == "adapter" else ""
                     )
                     yield finding("DPC212", said.origin.pointer, text, hint, file=said.origin.file)

@@ -104,7 +104,8 @@ def read_job(
         overrides["preset"] = preset
     if not isinstance(inner, dict):
         text = f"input must be an object, the job, but is {kind(inner)}"
-        found.append(finding("DPC203", "/input", text, file=document.file))
+        hint = "Give the object itself, encoded once." if isinstance(inner, str) else ""
+        found.append(finding("DPC203", "/input", text, hint, file=document.file))
         return None, tuple(found)
     envelope_id = document.value.get("id") if prefix else None
     if envelope_id is not None and not isinstance(envelope_id, str):

@@ -48,6 +48,18 @@ def in_words(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]
     yield from writer(error, path, show)
 
 
+def sentence(problem: Problem, name: str) -> str:
+    """What is wrong in the value of the key `name`."""
+    if problem.code == "DPC202":  # said of the object that lacks it
+        return problem.message if _container(problem.path) else f"{problem.message} in {spoken((name, *problem.path))}"
+    if problem.code == "DPC201" and not _container(problem.path[:-1]):
+        owner = spoken((name, *problem.path[:-1]))
+        return f"{quote(problem.path[-1])} is not a field of {owner}"
+    if problem.code == "DPC201":
+        return problem.message
+    return f"{spoken((name, *problem.path))} {problem.message}"
+
+
 def remedy(problem: Problem, schema: Mapping[str, Any]) -> str:
     """What to do about a value: the problem's own words, else how the schema says that such a value is written."""
     if problem.keyword == "pattern":
@@ -75,7 +87,8 @@ def _type_hint(value: object, schema: Any) -> str:
     if value is None:
         return "Give it a value, or take it out."
     if isinstance(value, str):
-        return _list_hint(value, wanted) or _text_hint(value.strip(), wanted)
+        listed = f"Write a list: [{quote(value)}]." if "array" in wanted and _holds_text(schema) else ""
+        return _list_hint(value, wanted) or _text_hint(value.strip(), wanted) or listed
     if isinstance(value, bool) and {"integer", "number"} & set(wanted):
         return "true and false are not numbers here."
     if isinstance(value, float) and "integer" in wanted and value.is_integer():
@@ -93,6 +106,10 @@ def _holds_plain(schema: Mapping[str, Any]) -> bool:
     """Whether one number or text in brackets could be such a list."""
     items = schema.get("items", {})
     return schema.get("minItems", 0) <= 1 and items.get("type") not in ("array", "object")
+
+
+def _holds_text(schema: Mapping[str, Any]) -> bool:
+    return bool(schema.get("items", {}).get("type") == "string")
 
 
 def _text_hint(text: str, wanted: list[str]) -> str:

@@ -41,6 +41,22 @@ class Naming:
         return names | set(self.spec.names) | set(self.spec.aliases_of_names)
 
 
+_TABLE_HINTS: Mapping[str, str] = {
+    "dataset": "dpcompile writes the path of the dataset file itself.",
+    "directory": "It holds for every folder; settings of one folder stand in dataset.directories of the job.",
+}
+_NO_ADAPTER = ("", "null", "none", "no", "false", "full")
+
+
+def instead_of_table(spec: ModelSpec, scope: Scope, value: object) -> str:
+    """What to write where something stands that is no table."""
+    if scope == "adapter" and isinstance(value, str) and value.strip().lower() in _NO_ADAPTER:
+        return "For a full fine-tune write null, without quotes."
+    if isinstance(value, str) and f"{scope}_type" in spec.names:
+        return f'Write "{scope}_type": {quote(value)}.'
+    return _TABLE_HINTS.get(scope, "")
+
+
 def explain_unknown(naming: Naming, name: str, pointer: str, file: str) -> Diagnostic:
     """A flat name in `training` that the trainer reads nowhere."""
     return (

@@ -11,15 +11,15 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.job import secret_by_set
 from dpcompile.keypath import KeyPath, pointer
-from dpcompile.misfits import remedy
-from dpcompile.misnamed import Naming, explain_unknown, explain_unknown_in
+from dpcompile.misfits import remedy, sentence
+from dpcompile.misnamed import Naming, explain_unknown, explain_unknown_in, instead_of_table
 from dpcompile.resolve import Assignment, Layer, Origin
 from dpcompile.schema import problems
 from dpcompile.secrecy import PLACEHOLDER
 from dpcompile.spec import ModelSpec, scope_name, within
 from dpcompile.trainer import SCOPES, Field, Scope
 from dpcompile.values import is_number, settled
-from dpcompile.wording import clause, kind, listing, quote, spoken
+from dpcompile.wording import clause, kind, listing, quote
 
 WRAPPED = frozenset({"resolution"})
 """Friendly names of lists that also take one bare value."""
@@ -134,9 +134,7 @@ class Router:
             return
         if not isinstance(entry.value, Mapping):
             text = f"{entry.name} must be an object, the keys {within(scope)}, but is {kind(entry.value)}"
-            hint = "dpcompile writes the path of the dataset file itself." if scope == "dataset" else ""
-            if isinstance(entry.value, str) and f"{scope}_type" in self.spec.names:
-                hint = f'Write "{scope}_type": {quote(entry.value)}.'
+            hint = instead_of_table(self.spec, scope, entry.value)
             code = "DPC203"
             if entry.value is None and scope in ("model", "optimizer"):
                 code, hint = "DPC230", "Take the null out."
@@ -253,7 +251,7 @@ class Router:
         found = list(problems(known.validator, value, show_values=not known.secret))
         for problem in found:
             inside = problem.path if value is entry.value else ()
-            text = f"{spoken((entry.name, *inside))} {problem.message}"
+            text = sentence(replace(problem, path=inside), entry.name)
             hint, where = remedy(problem, known.schema), entry.pointer + pointer(inside)
             routed.diagnostics.append(finding(problem.code, where, text, hint, file=entry.file))
         return bool(found)

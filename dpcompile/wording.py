@@ -104,9 +104,8 @@ def describe(schema: Mapping[str, Any]) -> str:
         return quote(schema["const"])
     if "enum" in schema:
         return listing(quote(choice) for choice in schema["enum"])
-    branches = _branches(schema)
-    if branches:
-        words = list(dict.fromkeys(describe(branch) + _matching(branch) for branch in branches))
+    words = list(dict.fromkeys(describe(branch) + _matching(branch) for branch in _branches(schema)))
+    if words not in ([], ["any value"]):
         return (", or " if any(", " in word for word in words) else " or ").join(words)
     types = _types(schema)
     return (listing(_ARTICLES[t] for t in types) or "any value") + _bounds(schema, types) + _members(schema)

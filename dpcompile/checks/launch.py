@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.secrecy import WANDB_ENV, looks_secret
+from dpcompile.wording import quote
 
 _OVERWRITTEN = {
     "MASTER_PORT": "each job gets a port of its own",
@@ -51,7 +52,7 @@ def doubled_hosts(facts: Facts) -> Iterator[Diagnostic]:
     seen: set[str] = set()
     for n, host in enumerate(facts.settings["launch"].get("hosts") or ()):
         if host in seen:
-            text = f"launch.hosts names {host} twice"
+            text = f"launch.hosts names {quote(host)} twice"
             yield facts.in_job("DPC451", ("launch", "hosts", n), text, "Name each machine once.")
         seen.add(host)
 

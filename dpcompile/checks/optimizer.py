@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.misfits import sentence
 from dpcompile.schema import problems
 from dpcompile.similar import did_you_mean
 from dpcompile.trainer import CONSUMED_ARGUMENTS, OptimizerType
-from dpcompile.wording import clause, listing, quote, spoken
+from dpcompile.wording import clause, listing, quote
 
 _TABLE = ("train", "optimizer")
 _TYPE = (*_TABLE, "type")
@@ -45,8 +46,9 @@ def usable_type(facts: Facts) -> Iterator[Diagnostic]:
     """Classes that the trainer's loop cannot drive: closures, wrappers, other arguments (train.py:699-700, 815)."""
     kind = _chosen(facts)
     if kind is not None and kind.unusable:
-        text = f"{facts.get(*_TYPE)} cannot work in the trainer: {clause(kind.unusable)}"
-        yield facts.at("DPC414", _TYPE, text, "Choose another optimizer.")
+        why, _, instead = kind.unusable.partition(" Use ")
+        text = f"{facts.get(*_TYPE)} cannot work in the trainer: {clause(why)}"
+        yield facts.at("DPC414", _TYPE, text, f"Use {instead}" if instead else "Choose another optimizer.")
 
 
 def type_with_care(facts: Facts) -> Iterator[Diagnostic]:
@@ -55,8 +57,9 @@ def type_with_care(facts: Facts) -> Iterator[Diagnostic]:
     if kind is None or kind.name == "automagic":
         return  # what automagic ignores is told where it was asked for: schedule.own_rates
     if kind.warning and facts.wrote(*_TYPE):
-        hint = "Keep it if that is known and meant; else choose another optimizer."
-        yield facts.at("DPC419", _TYPE, f"{facts.get(*_TYPE)}: {clause(kind.warning)}", hint)
+        why, _, remedy = kind.warning.partition(" Set ")
+        hint = f"Set {remedy}" if remedy else "Keep it if that is known and meant; else choose another optimizer."
+        yield facts.at("DPC419", _TYPE, f"{facts.get(*_TYPE)}: {clause(why)}", hint)
 
 
 def arguments(facts: Facts) -> Iterator[Diagnostic]:
@@ -76,7 +79,7 @@ def arguments(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.at("DPC412", key, text, argument.dead.get("instead", "Take it out."))
         else:
             for problem in problems(argument.validator, setting.value):
-                text = f"{spoken((name, *problem.path))} {problem.message}"
+                text = sentence(problem, name)
                 yield facts.at(problem.code, key, text, problem.hint, inside=problem.path)
 
 

@@ -91,7 +91,7 @@ def _between(text: str, error: JSONDecodeError) -> _Cause:
         return at, "JSON has no comments", "Take the comment out."
     if here in _QUOTES:
         name = "a single quote" if here == "'" else f"a quotation mark (U+{ord(here):04X})"
-        return at, f"{name} where JSON needs a double quote", 'Put keys and text in double quotes: "'
+        return at, f"{name} where JSON needs a double quote", 'Put keys and text in double quotes, "like this".'
     if here.isspace() or here in _INVISIBLE:
         return at, f"a blank (U+{ord(here):04X}) that JSON does not know", "Replace it with a plain space."
     if error.msg.startswith("Extra data"):

@@ -147,6 +147,11 @@ def test_what_cannot_be_routed_is_told_and_not_set(training: dict[str, Any], cod
         ({"dtype": "float16"}, "Say which: model_dtype or lora_dtype."),
         ({"optimizer": "adamw"}, 'Write "optimizer_type": "adamw".'),
         ({"adapter": "lora"}, 'Write "adapter_type": "lora".'),
+        ({"adapter": "none"}, "For a full fine-tune write null, without quotes."),
+        (
+            {"directory": []},
+            "It holds for every folder; settings of one folder stand in dataset.directories of the job.",
+        ),
         ({"dataset": "dataset.toml"}, "dpcompile writes the path of the dataset file itself."),
         ({"clip_path": "/x"}, "Use model.diffusers_path."),
         ({"nonsense": 1}, "If a newer trainer reads it, send it with passthrough."),
@@ -186,10 +191,18 @@ def test_a_value_of_the_wrong_shape_is_told_how_to_write_it(model: str, training
     assert hint.endswith(remedy) if remedy else not hint
 
 
-def test_a_place_in_a_list_is_counted_from_one() -> None:
-    [found] = route({"text_encoders": [{"path": "/a", "type": "lumina"}]}, "z_image").diagnostics
-
-    assert found.message.startswith('type in the first of text_encoders must be "lumina2"')
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        ({"path": "/a", "type": "lumina"}, 'type in the first of text_encoders must be "lumina2", but is "lumina"'),
+        ({"path": "/a"}, '"type" is missing in the first of text_encoders'),
+        ({"type": "lumina2"}, '"path" or "paths" is missing in the first of text_encoders'),
+        ({"path": "/a", "typ": 1, "type": "lumina2"}, '"typ" is not a field of the first of text_encoders'),
+        ("/a", 'the first of text_encoders must be an object, but is text "/a"'),
+    ],
+)
+def test_a_place_in_a_list_is_counted_from_one(encoder: object, message: str) -> None:
+    assert [found.message for found in route({"text_encoders": [encoder]}, "z_image").diagnostics] == [message]
 
 
 def test_name_of_another_trainer_that_means_the_same_is_taken_and_told() -> None:

@@ -141,6 +141,19 @@ def test_a_sentence_goes_on_after_a_colon(sentence: str, text: str) -> None:
     assert clause(sentence) == text
 
 
+def test_alternatives_that_say_nothing_of_the_type_are_not_told() -> None:
+    either = [{"required": ["path"]}, {"required": ["paths"]}]
+
+    assert describe({"type": "array", "items": {"type": "object", "oneOf": either}}) == "a list of objects"
+    assert describe({"type": "object", "oneOf": either}) == "an object"
+
+
+def test_text_of_a_form_is_one_of_the_alternatives() -> None:
+    schema = {"anyOf": [{"enum": ["a"]}, {"type": "string", "pattern": "^type:"}]}
+
+    assert describe(schema) == '"a" or text in quotes that matches ^type:'
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [

@@ -202,3 +202,25 @@ def test_a_rate_of_zero_beside_gradient_release_has_three_remedies(check: JobChe
 
 def test_reasons_go_on_after_the_colon(check: JobCheck) -> None:
     assert "cannot work in the trainer: it needs to run" in check("sdxl", {"optimizer": {"type": "SAM"}}).only.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("Muon", 'Use genericoptim with "muon": true.'),
+        ("SAM", "Choose another optimizer."),
+        ("AdaFactor", 'Set "relative_step": false to use lr.'),
+        ("SPlus", "Keep it if that is known and meant; else choose another optimizer."),
+    ],
+)
+def test_a_remedy_that_is_known_is_the_hint(check: JobCheck, kind: str, hint: str) -> None:
+    found = check("sdxl", {"optimizer": {"type": kind, "lr": 1e-4}}).only
+
+    assert found.hint == hint
+    assert hint not in found.message
+
+
+def test_one_of_several_values_is_named(check: JobCheck) -> None:
+    found = check("sdxl", {"optimizer": {"betas": [0.9, 2]}}).only
+
+    assert found.message == "the second of betas must be at most 1, but is 2"
