@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from dpcompile.keypath import KeyPath
+from dpcompile.remedies import hint_for_text, hint_for_type
 from dpcompile.similar import did_you_mean
 from dpcompile.wording import describe, kind, listing, quote, spoken
 
@@ -60,7 +60,7 @@ def sentence(problem: Problem, name: str) -> str:
     return f"{spoken((name, *problem.path))} {problem.message}"
 
 
-def remedy(problem: Problem, schema: Mapping[str, Any]) -> str:
+def what_to_do(problem: Problem, schema: Mapping[str, Any]) -> str:
     """What to do about a value: the problem's own words, else how the schema says that such a value is written."""
     if problem.keyword == "pattern":
         return ""  # the words are the schema's, about all values
@@ -75,61 +75,8 @@ def _type(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]:
         code="DPC203",
         keyword="type",
         message=f"must be {describe(error.schema)}, but is {kind(error.instance)}{shown}",
-        hint=_type_hint(error.instance, error.schema) if show else "",
+        hint=hint_for_type(error.instance, error.schema) if show else "",
     )
-
-
-def _type_hint(value: object, schema: Any) -> str:
-    wanted = schema.get("type", []) if isinstance(schema, Mapping) else []
-    wanted = [wanted] if isinstance(wanted, str) else wanted
-    if "array" in wanted and not _holds_plain(schema):
-        wanted = [each for each in wanted if each != "array"]
-    if value is None:
-        return "Give it a value, or take it out."
-    if isinstance(value, str):
-        listed = f"Write a list: [{quote(value)}]." if "array" in wanted and _holds_text(schema) else ""
-        return _list_hint(value, wanted) or _text_hint(value.strip(), wanted) or listed
-    if isinstance(value, bool) and {"integer", "number"} & set(wanted):
-        return "true and false are not numbers here."
-    if isinstance(value, float) and "integer" in wanted and value.is_integer():
-        return f"Write {int(value)}, without a decimal point."
-    if "array" in wanted and not isinstance(value, (dict, list)):
-        return f"Write a list: [{quote(value)}]."
-    if "boolean" in wanted and value in (0, 1):
-        return f"Write {'true' if value else 'false'}."
-    if "string" in wanted and isinstance(value, (int, float)):
-        return f'Write it in quotes: "{value}".'
-    return ""
-
-
-def _holds_plain(schema: Mapping[str, Any]) -> bool:
-    """Whether one number or text in brackets could be such a list."""
-    items = schema.get("items", {})
-    return schema.get("minItems", 0) <= 1 and items.get("type") not in ("array", "object")
-
-
-def _holds_text(schema: Mapping[str, Any]) -> bool:
-    return bool(schema.get("items", {}).get("type") == "string")
-
-
-def _text_hint(text: str, wanted: list[str]) -> str:
-    if "boolean" in wanted and text.lower() in ("true", "false", "yes", "no", "on", "off", "1", "0"):
-        yes = text.lower() in ("true", "yes", "on", "1")
-        return f"Write {'true' if yes else 'false'} without quotes."
-    if {"integer", "number"} & set(wanted):
-        try:
-            float(text)
-        except ValueError:
-            return ""
-        return f"Write {text} without quotes."
-    return ""
-
-
-def _list_hint(text: str, wanted: list[str]) -> str:
-    """For lists as other trainers write them: `"512, 768"`."""
-    if "array" not in wanted or not re.fullmatch(r"[\d.]+(\s*,\s*[\d.]+)*", text.strip()):
-        return ""
-    return f"Write a list: [{', '.join(re.split(r'[ ,]+', text.strip()))}]."
 
 
 def _enum(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]:
@@ -142,7 +89,7 @@ def _enum(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]:
     if full in choices:
         meant = f"Write {quote(full)}."
     if isinstance(error.instance, str) and {True, False} & {c for c in error.validator_value if isinstance(c, bool)}:
-        meant = _text_hint(error.instance, ["boolean"]) or meant
+        meant = hint_for_text(error.instance, ["boolean"]) or meant
     yield Problem(
         path=path,
         code="DPC204",
@@ -177,7 +124,7 @@ def _size(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]:
         "maxItems": f"must have at most {_values(limit)}, but has {count}",
         "minLength": "must not be empty" if limit == 1 else f"must have at least {limit} characters",
         "maxLength": f"must have at most {limit} characters, but has {count}",
-        "minProperties": "must not be empty",
+        "minProperties": "must not be empty" if limit == 1 else f"must have at least {limit} entries",
         "uniqueItems": "has the same value twice",
     }[str(error.validator)]
     yield Problem(path=path, code="DPC205", keyword=str(error.validator), message=text)
@@ -272,7 +219,7 @@ def _union(error: SchemaError, path: KeyPath, show: bool) -> Iterator[Problem]:
 def _union_hint(error: SchemaError) -> str:
     if error.instance == []:
         return "It must not be empty."
-    hints = (_type_hint(error.instance, branch) for branch in error.validator_value)
+    hints = (hint_for_type(error.instance, branch) for branch in error.validator_value)
     return next((hint for hint in hints if hint), "")
 
 

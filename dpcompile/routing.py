@@ -11,7 +11,7 @@ from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.job import secret_by_set
 from dpcompile.keypath import KeyPath, pointer
-from dpcompile.misfits import remedy, sentence
+from dpcompile.misfits import sentence, what_to_do
 from dpcompile.misnamed import Naming, explain_unknown, explain_unknown_in, instead_of_table
 from dpcompile.resolve import Assignment, Layer, Origin
 from dpcompile.schema import problems
@@ -252,7 +252,7 @@ class Router:
         for problem in found:
             inside = problem.path if value is entry.value else ()
             text = sentence(replace(problem, path=inside), entry.name)
-            hint, where = remedy(problem, known.schema), entry.pointer + pointer(inside)
+            hint, where = what_to_do(problem, known.schema), entry.pointer + pointer(inside)
             routed.diagnostics.append(finding(problem.code, where, text, hint, file=entry.file))
         return bool(found)
 

@@ -12,10 +12,10 @@ from jsonschema.exceptions import SchemaError
 from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import dotted, pointer
-from dpcompile.misfits import Problem
+from dpcompile.misfits import Problem, sentence, what_to_do
 from dpcompile.schema import problems
 from dpcompile.similar import did_you_mean
-from dpcompile.spec import ModelSpec, SpecFile, make_spec, merge, merge_chain, scope_name, value_blocks
+from dpcompile.spec import ModelSpec, SpecFile, make_spec, merge, merge_chain, value_blocks, within
 from dpcompile.trainer import SCOPES, Scope, TrainerKeys
 from dpcompile.wording import quote, spoken
 
@@ -113,7 +113,7 @@ def _value(
     if field is None and scope == "optimizer" and trainer.takes_argument(place[-1]):
         return
     if field is None:
-        text = f"{quote(place[-1])} is not a key that the trainer reads in {scope_name(scope)} for this model"
+        text = f"{quote(place[-1])} is not a key that the trainer reads {within(scope)} for this model"
         other = spec.names.get(place[-1], "")
         remedy = f"Its name there is {other.partition('.')[2]}." if other.startswith(f"{scope}.") else ""
         remedy = remedy or did_you_mean(place[-1], known)
@@ -127,8 +127,8 @@ def _value(
         yield finding("DPC305", where, text, f"Take it out. {why}", file=link.file)
         return
     for problem in problems(field.validator, value):
-        hint = problem.hint or _yaml_hint(value)
-        text = f"{spoken((place[-1], *problem.path))} {problem.message}"
+        hint = what_to_do(problem, field.schema) or problem.hint or _yaml_hint(value)
+        text = sentence(problem, place[-1])
         yield finding("DPC305", where + pointer(problem.path), text, hint, file=link.file)
 
 

@@ -327,3 +327,11 @@ def test_all_mistakes_are_told_at_once() -> None:
         names={"a": "root.b"},
     )
     assert len(found) == 5
+
+
+def test_a_value_of_a_spec_is_told_as_one_of_a_job_is() -> None:
+    [shape] = on_flux(defaults={"root": {"micro_batch_size_per_gpu": []}})
+    [unknown] = on_flux(defaults={"root": {"epocs": 3}})
+
+    assert shape.hint == "Write one number, or a list of pairs: [[resolution, size], ...]."
+    assert unknown.message == '"epocs" is not a key that the trainer reads at the top of train.toml for this model'

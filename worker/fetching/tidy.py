@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dpcompile.inspection.wordlists import many, verb
 from worker.errors import StepFailed
 from worker.fetching.captions import CaptionTable, pair, read_table
 from worker.fetching.files import Gathered, Member
@@ -144,7 +145,8 @@ def _beside(caption: Member, foreign: Sequence[Member]) -> bool:
 
 def _about_doubles(found: Gathered) -> list[Warned]:
     doubles = [name for name, count in Counter(m.name for m in found.members).items() if count > 1]
-    text = f"{len(doubles)} names stand more than once in the data ({some(doubles)}): of each the last file counts"
+    text = f"{many(len(doubles), 'name')} {verb(doubles, 'stands', 'stand')} more than once in the data "
+    text += f"({some(doubles)}): of each the last file counts"
     return [Warned(message=text, hint="Give every file a name of its own.")] if doubles else []
 
 
@@ -156,7 +158,7 @@ def _about_layout(wanted: Sequence[Member], names: Mapping[str, str]) -> list[Wa
         text = f"media from {len(folders)} folders ({some(folders)}) were put into one: the trainer looks no deeper"
         told.append(Warned(message=text))
     if renamed:
-        text = f"{len(renamed)} files were given another name, because two had one ({some(renamed, 3)})"
+        text = f"{many(len(renamed), 'file')} got another name, because two had the same ({some(renamed, 3)})"
         told.append(Warned(message=text))
     repeats = [name for name in folders if REPEATS_FOLDER.fullmatch(name.rpartition("/")[2])]
     if repeats:
@@ -169,18 +171,25 @@ def _about_left_out(found: Gathered, media: Media, foreign: Sequence[Member], al
     told = []
     if foreign:
         other = "videos" if media == "images" else "images"
-        text = f"{len(foreign)} {other} among the {media} are left out ({some([m.name for m in foreign])})"
+        text = f"{many(len(foreign), other.removesuffix('s'))} among the {media} {verb(foreign, 'is', 'are')} left out "
+        text += f"({some([m.name for m in foreign])})"
         hint = f"To train on them too, give the address as dataset.{other}_url as well."
         told.append(Warned(message=text, hint=hint))
     if found.others:
-        text = f"{len(found.others)} files that are neither media nor captions are left out ({some(found.others)})"
+        one = "file that is neither media nor a caption is"
+        several = f"{len(found.others)} files that are neither media nor captions are"
+        text = f"{verb(found.others, f'1 {one}', several)} left out ({some(found.others)})"
         archives = any(is_archive_name(name) for name in found.others)
         told.append(Warned(message=text, hint="Archives within archives are not unpacked." if archives else ""))
     if found.links:
-        text = f"{len(found.links)} links or devices are left out ({some(found.links)})"
+        text = (
+            f"{many(len(found.links), 'link or device', 'links or devices')} {verb(found.links, 'is', 'are')} left out "
+        )
+        text += f"({some(found.links)})"
         told.append(Warned(message=text, hint="Put the files themselves in their place."))
     if alone:
-        text = f"{len(alone)} .txt files belong to no media and are left out ({some([m.name for m in alone])})"
+        what = verb(alone, "belongs to no media and is", "belong to no media and are")
+        text = f"{many(len(alone), '.txt file')} {what} left out ({some([m.name for m in alone])})"
         told.append(Warned(message=text, hint="A caption is called like its image or video: photo.jpg, photo.txt."))
     return told
 
@@ -190,10 +199,12 @@ def _about_captions(table: CaptionTable | None, captions: int) -> list[Warned]:
         return []
     told = []
     if table.unknown:
-        text = f"captions.json names {len(table.unknown)} files that are not there ({some(table.unknown)})"
+        missing = many(len(table.unknown), "file that is not there", "files that are not there")
+        text = f"captions.json names {missing} ({some(table.unknown)})"
         told.append(Warned(message=text))
     if captions:
-        text = f"{captions} .txt files have no effect: beside captions.json the trainer does not read them"
+        text = f"{many(captions, '.txt file')} {'has' if captions == 1 else 'have'} no effect: "
+        text += "beside captions.json the trainer does not read any"
         told.append(Warned(message=text, hint="Leave out captions.json, or the .txt files."))
     return told
 

@@ -103,7 +103,7 @@ def test_of_a_name_that_stands_twice_the_last_counts_and_it_is_told(tmp_path: Pa
     fetched(run)
 
     assert dataset(tmp_path) == {"a.png": BLUE}
-    assert "1 names stand more than once in the data (a.png): of each the last file counts" in run.messages("warning")
+    assert "1 name stands more than once in the data (a.png): of each the last file counts" in run.messages("warning")
 
 
 def test_captions_json_goes_by_the_final_names(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_folder(tmp_path: Path, endpoint: str, bucket: str) -> None:
 
     assert dataset(tmp_path) == {f"{number}.png": picture(number) for number in range(3)}
     assert fetched(s3_run(tmp_path, endpoint, f"s3://{bucket}/set/"))["kept"]
-    assert "1 files that are neither media nor captions are left out (notes.md)" in run.messages("warning")
+    assert "1 file that is neither media nor a caption is left out (notes.md)" in run.messages("warning")
 
 
 @pytest.mark.parametrize(
