@@ -14,7 +14,7 @@ from dpcompile.documents import parse_yaml
 from dpcompile.keypath import pointer
 from dpcompile.resources import DataDirs
 from dpcompile.schema import strict_validator
-from dpcompile.similar import did_you_mean
+from dpcompile.similar import did_you_mean, similar
 from dpcompile.spec import ROOT_SPEC, ModelSpec, SpecFile, make_spec
 from dpcompile.specfiles import SpecFiles
 from dpcompile.trainer import TrainerKeys, load_trainer
@@ -107,13 +107,15 @@ class Catalogue:
     def unknown_model(self, name: str) -> tuple[str, str]:
         """Message and hint for a name that `find` does not know, or that is an abstract spec's."""
         specs = [spec for _, spec, _ in self.all() if spec]
-        known = [n for spec in specs for n in (spec.name, *spec.aliases)]
+        owners = {n: spec.name for spec in specs for n in (spec.name, *spec.aliases)}
         names = listing((spec.name for spec in specs), "and")
         if name in self.names():
             built = [s.name for s in specs if any(link.name == name for link in s.chain)]
             text = f"{quote(name)} is only there for other specs to extend; it cannot be trained"
             return text, f"Models that extend it: {listing(built, 'and')}." if built else f"Models: {names}."
-        close = did_you_mean(name, known)
+        # Of several names of one model the likeliest is enough.
+        firsts = {owners[n]: n for n in reversed(similar(name, owners))}
+        close = did_you_mean(name, firsts.values())
         rest = f"`dpcompile models` lists all {len(specs)}." if close else f"Models: {names}."
         return f"there is no model {quote(name)}", f"{close} {rest}".strip()
 

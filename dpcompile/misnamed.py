@@ -41,6 +41,7 @@ class Naming:
         return names | set(self.spec.names) | set(self.spec.aliases_of_names)
 
 
+_PARTS = "parts"
 _TABLE_HINTS: Mapping[str, str] = {
     "dataset": "dpcompile writes the path of the dataset file itself.",
     "directory": "It holds for every folder; settings of one folder stand in dataset.directories of the job.",
@@ -59,6 +60,9 @@ def instead_of_table(spec: ModelSpec, scope: Scope, value: object) -> str:
 
 def explain_unknown(naming: Naming, name: str, pointer: str, file: str) -> Diagnostic:
     """A flat name in `training` that the trainer reads nowhere."""
+    if name == _PARTS:  # of a model with several trainings they have been taken out before
+        text = f'"{_PARTS}" is for models that are trained in parts; {naming.spec.title} is trained as one'
+        return finding("DPC232", pointer, text, "Write its settings directly in training.", file=file)
     return (
         _of_job(naming, name, pointer, file)
         or _of_other_model(naming, name, pointer, file)

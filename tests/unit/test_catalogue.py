@@ -136,6 +136,10 @@ def test_an_unknown_model_is_told_with_what_looks_alike() -> None:
     assert hint.endswith(f"`dpcompile models` lists all {len(MODELS)}.")
 
 
+def test_a_model_with_two_names_alike_is_proposed_once() -> None:
+    assert SHIPPED.unknown_model("flux2")[1].startswith('Did you mean "flux2_dev"? ')
+
+
 def test_an_unknown_model_that_is_like_no_other_is_told_with_all_there_are() -> None:
     assert all(model in SHIPPED.unknown_model("stable_cascade_9")[1] for model in MODELS)
 

@@ -39,6 +39,14 @@ def explained_in(scope: Scope, name: str, model: str = "flux") -> Diagnostic:
             id="another model's key",
         ),
         pytest.param(
+            "parts",
+            "wan22_t2v_high",
+            "DPC232",
+            '"parts" is for models that are trained in parts',
+            "Write its settings directly in training.",
+            id="parts of one training",
+        ),
+        pytest.param(
             "min_t", "flux", "DPC218", "does not act on min_t for FLUX.1 [dev]", "Take it out.", id="not acted upon"
         ),
         pytest.param(

@@ -118,7 +118,7 @@ def test_one_half_alone_is_a_model_of_its_own() -> None:
 def test_a_model_with_one_training_knows_no_parts() -> None:
     result = compile_job({"model_type": "wan13", "dataset": VIDEOS, "training": {"parts": {"high": {}}}})
 
-    assert [(d.code, d.path) for d in result.diagnostics] == [("DPC208", "/training/parts")]
+    assert [(d.code, d.path) for d in result.diagnostics] == [("DPC232", "/training/parts")]
 
 
 def test_splitting_leaves_a_single_training_alone() -> None:
