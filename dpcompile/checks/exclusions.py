@@ -164,12 +164,13 @@ def expected(facts: Facts) -> Iterator[Diagnostic]:
     for name, field in facts.spec.fields.items():
         why, key = field.schema.get("x-expected"), ("train", "model", name)
         others = [("train", "model", other) for other in files if other != name]
-        if not why or not facts.sound(key, *others) or facts.get(*key):
+        if not why or not facts.sound(key, *others):
             continue
+        value, gone = facts.get(*key), facts.setting(*key) is None
+        if value and value != field.schema.get("default"):
+            continue  # the trainer's own default says no more than leaving it out
         if any(facts.wrote(*other) for other in others):
             continue  # with files of one's own it may be another model
-        gone = facts.setting(*key) is None
-        value = facts.get(*key)
         state = "taken away" if gone else "empty" if value in ("", [], {}) else quote(value)
         text = f"{name} is {state}: {clause(why)}"
         hint = f"Take {name} out of the job, to leave it as the model spec has it."

@@ -50,6 +50,8 @@ SIZES = [[512, 512, 1]]
         ("cosmos_7b", {"resolution": 960}, "DPC418", "/training/resolution"),
         ("z_image_turbo", {"merge_adapters": None}, "DPC437", "/training/merge_adapters"),
         ("z_image_turbo", {"merge_adapters": []}, "DPC437", "/training/merge_adapters"),
+        ("wan22_t2v_low", {"max_t": 1.0}, "DPC437", "/training/max_t"),
+        ("wan22_t2v_high", {"min_t": 0}, "DPC437", "/training/min_t"),
     ],
 )
 def test_told(check: JobCheck, model: str, training: dict[str, Any], code: str, place: str) -> None:
