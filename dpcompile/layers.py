@@ -188,7 +188,8 @@ def eval_settings(settings: Mapping[KeyPath, Setting], removed: Sequence[KeyPath
     """An evaluation set is cut into the same buckets as the training set: it gets the same settings.
 
     But for those that a set of its own has, or takes away (`removed`). What only some of the training
-    directories say is no setting of all.
+    directories say is no setting of all; and what the training data says in both places, of all directories and of
+    each, is needed in both (models/cosmos.py:176-183).
     """
     gone = set(removed)
     parts = dict.fromkeys(str(key[0]) for key in settings if str(key[0]).partition(".")[0] == "eval")
@@ -201,8 +202,12 @@ def eval_settings(settings: Mapping[KeyPath, Setting], removed: Sequence[KeyPath
                 yield Assignment(key=own, value=setting.value, origin=setting.origin)
             for row in rows if len(key) == 4 else ():
                 narrow: KeyPath = (part, "directory", row, key[-1])
-                if own not in settings and narrow not in gone:
+                if own in gone or narrow in gone:
+                    continue
+                if own not in settings:
                     yield Assignment(key=narrow, value=setting.value, origin=setting.origin)
+                elif ("dataset", key[-1]) in common:
+                    yield Assignment(key=narrow, value=settings[own].value, origin=settings[own].origin)
 
 
 def _is_common(key: KeyPath, settings: Mapping[KeyPath, Setting]) -> bool:

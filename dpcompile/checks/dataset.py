@@ -9,6 +9,7 @@ from itertools import pairwise
 from dpcompile.checks.facts import Facts
 from dpcompile.dataplan import MediaKind
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.inplace import FETCHED_EVAL
 from dpcompile.trainer import MEDIA_KEYS
 from dpcompile.wording import quote
 
@@ -105,29 +106,36 @@ def _in_order(buckets: list[list[int]]) -> bool:
 
 def bucket_for_each_kind(facts: Facts) -> Iterator[Diagnostic]:
     """Videos never go into buckets of one frame, images only there (utils/dataset.py:508-511, 838-871)."""
-    media = facts.spec.media
+    media, kinds = facts.spec.media, _looked_at(facts)
     key, sizes = facts.in_dataset("size_buckets")
     if sizes is None:
         key, frames = facts.in_dataset("frame_buckets")
         frames = [1, *(frames or ())]  # one for images is always there
     else:
         frames = [bucket[2] for bucket in sizes]
-    if "videos" in facts.all_kinds and media.videos and max(frames) == 1:
+    if "videos" in kinds and media.videos and max(frames) == 1:
         text = f"without a bucket of more than 1 frame, every {_of_set(facts, 'videos')} is skipped as too short"
         hint = "Add one to size_buckets." if sizes else f"Set frame_buckets, for example [1, {_some_length(facts)}]."
         if media.size_buckets:
             hint = _other_sizes(facts)
         yield facts.at_null("DPC453", key, text, hint, otherwise=key)
-    if "images" in facts.all_kinds and media.images and min(frames) > 1:
+    if "images" in kinds and media.images and min(frames) > 1:
         text = f"without a size bucket of 1 frame, every {_of_set(facts, 'images')} is skipped as too short"
         hint = "Train them in a job of their own." if media.size_buckets else "Add one with 1 as its third number."
         yield facts.at("DPC453", key, text, hint)
 
 
+def _looked_at(facts: Facts) -> tuple[MediaKind, ...]:
+    """The kinds of media of a dataset file, as far as the job says; what is told of the training set is told once."""
+    if facts.part == FETCHED_EVAL:
+        return tuple(kind for kind in facts.eval_kinds if kind not in facts.kinds)
+    return facts.kinds if facts.part == "dataset" else ()
+
+
 def _of_set(facts: Facts, kind: MediaKind) -> str:
-    """One of the media of a kind: of the training data, or of the evaluation set that has the same buckets."""
+    """One of the media of a kind: of the training data, or of the evaluation set."""
     one = kind.removesuffix("s")
-    return one if kind in facts.kinds else f"{one} of the evaluation set"
+    return f"{one} of the evaluation set" if facts.part == FETCHED_EVAL else one
 
 
 def _some_length(facts: Facts) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dpcompile.checks.facts import Facts
+from dpcompile.checks.sizes import RANGE
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import KeyPath
 from dpcompile.layers import excluded_keys
 from dpcompile.trainer import Scope
 from dpcompile.wording import clause, listing, quote
 
+_SIZES = ("dataset", "size_buckets")
 _NOT_HERE = frozenset(
     {
         # Both intervals count, each on its own (utils/saver.py:20-44); only the default one gives way.
@@ -34,6 +36,9 @@ def excluded(facts: Facts) -> Iterator[Diagnostic]:
 def _instead(facts: Facts, key: KeyPath, other: KeyPath) -> Diagnostic:
     text = f"{key[-1]} takes the place of {other[-1]}, which has no effect beside it"
     hint = "Keep one of them." if facts.wrote(*key) else f"Take {other[-1]} out, or set {key[-1]} to null."
+    if facts.inherited(key):
+        text = f"{key[-1]} of the training data takes the place of {other[-1]}, which has no effect beside it"
+        hint = f"Take {other[-1]} out, or set {key[-1]} to null in the evaluation set."
     if key[-1] == "size_buckets" and facts.spec.media.size_buckets:
         hint = f"Take {other[-1]} out: this model takes sizes of its own only."
     return facts.at("DPC418", other, text, hint)
@@ -44,9 +49,26 @@ def excluded_across_tables(facts: Facts) -> Iterator[Diagnostic]:
     for name, field in facts.trainer.scopes["directory"].items():
         for other in field.excludes:
             key, lost = facts.in_dataset(name)[0], facts.in_dataset(other)[0]
-            at_the_top = len(key) == len(lost) == 2  # told above
-            if not at_the_top and facts.asked(*key) and facts.asked(*lost) and not facts.says_nothing(lost):
+            if facts.get(*key) in (None, False) or not facts.asked(*lost) or facts.says_nothing(lost):
+                continue
+            told = len(key) == len(lost) == 2 and facts.part == "dataset"  # above
+            told = told or (facts.spec.media.size_buckets is not None and other in RANGE)  # by sizes.fixed_sizes
+            if not told and not facts.inherited(lost) and not _counts(facts, lost, unless=name):
                 yield _instead(facts, key, lost)
+
+
+def _counts(facts: Facts, key: KeyPath, *, unless: str = "") -> bool:
+    """Whether a dataset setting holds in some directory, or in an evaluation set that has it from the training data.
+
+    It holds nowhere beside the setting `unless`.
+    """
+    said = facts.setting(*key)
+    for view in facts.in_each_directory():
+        holds = view.setting(*view.in_dataset(str(key[-1]))[0])
+        same = said is not None and holds is not None and holds.origin == said.origin
+        if same and not (unless and view.in_dataset(unless)[1]):
+            return True
+    return False
 
 
 def replaced_by_directories(facts: Facts) -> Iterator[Diagnostic]:
@@ -57,7 +79,7 @@ def replaced_by_directories(facts: Facts) -> Iterator[Diagnostic]:
         if not own or not facts.sound(*own) or not facts.wrote(*key):
             continue
         values = [facts.get(*place) for place in own]
-        if None not in values and any(value != facts.get(*key) for value in values):
+        if None not in values and any(value != facts.get(*key) for value in values) and not _counts(facts, key):
             text = f"{name} has no effect: each directory has its own value"
             yield facts.at("DPC439", key, text, "Keep one of them.")
 
@@ -151,11 +173,16 @@ def required_sizes(facts: Facts) -> Iterator[Diagnostic]:
     needed = ["resolutions"]
     if facts.in_dataset("enable_ar_bucket")[1] and not facts.in_dataset("ar_buckets")[1]:
         needed += ["min_ar", "max_ar", "num_ar_buckets"]
+    file, hint = "dataset file", "Set dataset.{}, or leave the default as it is."
+    if facts.part != "dataset":
+        file, hint = "file of the evaluation set", "Set {} in the evaluation set."
+        told = facts.sound(_SIZES) and facts.get(*_SIZES) is None  # of the training data
+        needed = [name for name in needed if not told or facts.config.get("dataset", name) is not None]
     for name in needed:
-        key = ("dataset", name)
+        key = (facts.part, name)
         if facts.sound(key) and facts.get(*key) is None:
-            text = f"the trainer needs {name} at the top of the dataset file, and nothing sets it"
-            yield facts.at_null("DPC230", key, text, f"Set dataset.{name}, or leave the default as it is.")
+            text = f"the trainer needs {name} at the top of the {file}, and nothing sets it"
+            yield facts.at_null("DPC230", key, text, hint.format(name))
 
 
 def expected(facts: Facts) -> Iterator[Diagnostic]:

@@ -9,7 +9,7 @@ from typing import Any
 from dpcompile.codes import finding
 from dpcompile.dataplan import DataFolder, MediaKind, wanted_kinds
 from dpcompile.diagnostics import Diagnostic
-from dpcompile.inplace import eval_sets, trained_in_place
+from dpcompile.inplace import FETCHED_EVAL, Directory, DirectorySet, eval_sets, trained_in_place
 from dpcompile.job import JobInput
 from dpcompile.keypath import KeyPath, pointer
 from dpcompile.layers import directory_count
@@ -52,9 +52,10 @@ class Facts:
 
     def in_each_directory(self) -> Iterator[Facts]:
         """The same facts for each `[[directory]]` whose settings may be its own."""
-        yield self
-        for row in range(1, len(trained_in_place(self.job))):
-            yield replace(self, row=row)
+        for row in range(max(1, len(trained_in_place(self.job)))):
+            yield replace(self, part="dataset", row=row)
+        if any(folder.role == "eval" for folder in self.data):
+            yield replace(self, part=FETCHED_EVAL, row=0)  # all of them have the same
         for each in eval_sets(self.job):
             for row in range(len(each.directories)):
                 yield replace(self, part=each.part, row=row)
@@ -104,6 +105,12 @@ class Facts:
         own: KeyPath = (self.part, "directory", self.row, name)
         value = self.get(*own)
         return (own, value) if value is not None else ((self.part, name), self.get(self.part, name))
+
+    def inherited(self, key: KeyPath) -> bool:
+        """Whether an evaluation set has a setting from the training data only."""
+        table: KeyPath = ("dataset",) if len(key) == 2 else ("dataset", "directory", 0)
+        own, source = self.setting(*key), self.setting(*table, key[-1])
+        return key[0] != "dataset" and own is not None and source is not None and own.origin == source.origin
 
     def in_model(self, name: str) -> Any:
         """The value of a `[model]` key, the trainer's own default where nothing sets it."""
@@ -189,14 +196,30 @@ class Facts:
 
         If no null did, at the place that set the key `otherwise`, else at the table or at `training`.
         """
+        if place := self._null_in_place(key):
+            return self.in_job(code, place, message, hint)
         scope, name = scope_of(key), str(key[-1])
-        for _layer, file, place, training in reversed(self.job.training_layers):
+        for _layer, file, above, training in reversed(self.job.training_layers):
             for path in self._spellings(scope, name):
                 if _is_null(training, path):
-                    return finding(code, pointer((*place, *path)), message, hint, file=file)
+                    return finding(code, pointer((*above, *path)), message, hint, file=file)
         if otherwise is not None:
             return self.at(code, otherwise, message, hint)
-        return self.in_job(code, ("training", scope), message, hint)
+        own = self._set_of(key)
+        return self.in_job(code, own.field if own else ("training", scope), message, hint)
+
+    def _null_in_place(self, key: KeyPath) -> tuple[str | int, ...]:
+        """Where a folder that is trained in place, or an evaluation set, takes a key away; empty if none does."""
+        own = self._set_of(key)
+        rows = own.directories if own else trained_in_place(self.job) if key[0] == "dataset" else ()
+        tables: list[Directory | DirectorySet] = [rows[int(key[2])]] if len(key) == 4 and rows else []
+        tables += [own] if own else []
+        name = str(key[-1])
+        return next(((*t.field, name) for t in tables if t.settings.get(name, "") is None), ())
+
+    def _set_of(self, key: KeyPath) -> DirectorySet | None:
+        """The evaluation set that a key belongs to."""
+        return next((each for each in eval_sets(self.job) if each.part == key[0]), None)
 
     def _spellings(self, scope: str, name: str) -> Iterator[tuple[str, ...]]:
         """Every way to write a key in `training`; the table alone comes last."""

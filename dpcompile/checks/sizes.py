@@ -9,7 +9,7 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import KeyPath
 from dpcompile.wording import listing, quote
 
-_RANGE = ("resolutions", "min_ar", "max_ar", "num_ar_buckets")
+RANGE = ("resolutions", "min_ar", "max_ar", "num_ar_buckets")
 
 
 def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
@@ -71,11 +71,12 @@ def fixed_sizes(facts: Facts) -> Iterator[Diagnostic]:
                 text = f"{title} does not take the size {bucket}: the trainer exits without training"
                 hint = f"It takes {listing((str(list(size)) for size in sizes), 'and')}."
                 yield facts.at("DPC457", key, text, hint, inside=(n,))
-        for name in _RANGE:
+        for name in RANGE:
             # At the top of the training data it is told as taking no effect beside size_buckets.
-            if place != ("dataset",) and facts.get(*place, name) is not None:
+            key = (*place, name)
+            if place != ("dataset",) and facts.get(*key) is not None and not facts.inherited(key):
                 text = f"{title} takes sizes of its own only: with {name} the trainer exits without training"
-                yield facts.at("DPC457", (*place, name), text, "Take it out.")
+                yield facts.at("DPC457", key, text, "Take it out.")
 
 
 def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:

@@ -267,3 +267,22 @@ def test_prefix_that_runs_into_the_caption(check: JobCheck, prefix: str, hint: s
 @pytest.mark.parametrize("prefix", ["ohwx, ", "ohwx\n", "(", "#"])
 def test_prefix_that_does_not(check: JobCheck, prefix: str) -> None:
     assert check("sdxl", {"caption_prefix": prefix}).codes == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "places"),
+    [
+        ([1], None, []),
+        # Unlike folders leave the evaluation set what is said for all of them.
+        ([1, 33], [1, 17], ["/training/frame_buckets"]),
+        ([1], [1], ["/dataset/directories/0/frame_buckets"]),
+    ],
+)
+def test_evaluation_videos_beside_folders_with_buckets_of_their_own(
+    check: JobCheck, first: list[int], second: list[int] | None, places: list[str]
+) -> None:
+    folders = [{"path": "/a", "frame_buckets": first}, {"path": "/b", **({"frame_buckets": second} if second else {})}]
+    data = {"type": "precaptioned", "directories": folders, "eval": {"videos_url": "https://example.com/e.zip"}}
+    training = {"frame_buckets": [1]} if first == [1, 33] else {}
+
+    assert check("wan13", training, data=data).places("DPC453") == places

@@ -178,3 +178,105 @@ def test_sizes_that_are_not_needed(check: JobCheck, training: dict[str, Any]) ->
 )
 def test_what_is_hardly_ever_left_out(check: JobCheck, model: str, training: dict[str, Any], start: str) -> None:
     assert check(model, training).only.message.startswith(start)
+
+
+def _sets(own: dict[str, Any], directory: dict[str, Any], **trained: Any) -> dict[str, Any]:
+    """A folder that is trained where it lies, and an evaluation set with settings of its own."""
+    evaluated = {"name": "a", **own, "directories": [{"path": "/e", **directory}]}
+    return {
+        "type": "precaptioned",
+        "directories": [{"path": "/a", **trained}],
+        "eval": {"sets": [evaluated]},
+    }
+
+
+IN_SET = "/dataset/eval/sets/0"
+
+
+@pytest.mark.parametrize(
+    ("training", "data", "place"),
+    [
+        ({}, _sets({"size_buckets": SIZES, "resolutions": [512]}, {}), f"{IN_SET}/resolutions"),
+        ({}, _sets({"ar_buckets": [1.0], "max_ar": 3.0}, {}), f"{IN_SET}/max_ar"),
+        ({}, _sets({}, {"size_buckets": SIZES, "resolutions": [512]}), f"{IN_SET}/directories/0/resolutions"),
+        ({}, _sets({"resolutions": [512]}, {"size_buckets": SIZES}), f"{IN_SET}/resolutions"),
+        # What the training data has, the set has too.
+        ({"size_buckets": SIZES}, _sets({"resolutions": [512]}, {}), f"{IN_SET}/resolutions"),
+        ({}, _sets({"resolutions": [512]}, {}, size_buckets=SIZES), f"{IN_SET}/resolutions"),
+    ],
+)
+def test_evaluation_sets_whose_settings_take_each_other_s_meaning(
+    check: JobCheck, training: dict[str, Any], data: dict[str, Any], place: str
+) -> None:
+    found = check("wan13", training, data=data).only
+
+    assert (found.code, found.path) == ("DPC418", place)
+
+
+@pytest.mark.parametrize(
+    ("training", "data"),
+    [
+        # What the set does not use, the training does.
+        ({"resolution": 768}, _sets({"size_buckets": SIZES}, {})),
+        ({}, _sets({}, {"size_buckets": SIZES}, resolutions=[512])),
+        ({}, _sets({"size_buckets": SIZES}, {}, resolutions=[512])),
+        ({}, _sets({"resolutions": [512], "size_buckets": None}, {}, size_buckets=SIZES)),
+        ({"size_buckets": SIZES}, _sets({"resolutions": [512], "size_buckets": None}, {})),
+    ],
+)
+def test_evaluation_sets_of_other_sizes(check: JobCheck, training: dict[str, Any], data: dict[str, Any]) -> None:
+    assert check("wan13", training, data=data).codes == []
+
+
+def test_sizes_of_the_training_data_are_taken_from_an_evaluation_set_by_null(check: JobCheck) -> None:
+    found = check("wan13", {"size_buckets": SIZES}, data=_sets({"resolutions": [512]}, {})).only
+
+    assert found.hint == "Take resolutions out, or set size_buckets to null in the evaluation set."
+
+
+@pytest.mark.parametrize(
+    ("second", "evaluated", "codes"),
+    [
+        ({}, False, []),
+        ({"size_buckets": SIZES}, False, ["DPC418"]),
+        # An evaluation set of two unlike folders has what is said for all of them.
+        ({"resolutions": [256]}, True, []),
+        ({"resolutions": [256]}, False, ["DPC418"]),
+        ({"size_buckets": [[768, 768, 1]]}, True, []),
+    ],
+)
+def test_what_one_folder_needs_is_not_without_effect(
+    check: JobCheck, second: dict[str, Any], evaluated: bool, codes: list[str]
+) -> None:
+    folders = [{"path": "/a", "size_buckets": SIZES}, {"path": "/b", **second}]
+    data: dict[str, Any] = {"type": "precaptioned", "directories": folders}
+    data |= {"eval": {"sets": [{"name": "a", "directories": [{"path": "/e"}]}]}} if evaluated else {}
+
+    found = check("wan13", {"resolution": 512}, data=data)
+
+    assert found.codes == codes
+
+
+def test_sizes_of_each_folder_leave_those_of_all_to_the_evaluation_set(check: JobCheck) -> None:
+    folders = [{"path": "/a", "resolutions": [256]}, {"path": "/b", "resolutions": [768]}]
+    data: dict[str, Any] = {"type": "precaptioned", "directories": folders}
+    evaluated = {"eval": {"sets": [{"name": "a", "directories": [{"path": "/e"}]}]}}
+
+    assert check("wan13", {"resolution": 512}, data=data).codes == ["DPC439"]
+    assert check("wan13", {"resolution": 512}, data={**data, **evaluated}).codes == []
+
+
+@pytest.mark.parametrize(
+    ("training", "own", "place"),
+    [
+        ({}, {"resolutions": None}, f"{IN_SET}/resolutions"),
+        ({"size_buckets": SIZES}, {"size_buckets": None}, IN_SET),
+        ({"resolution": None}, {}, "/training/resolution"),
+    ],
+)
+def test_sizes_that_an_evaluation_set_lacks(
+    check: JobCheck, training: dict[str, Any], own: dict[str, Any], place: str
+) -> None:
+    found = check("wan13", training, data=_sets(own, {})).only
+
+    assert (found.code, found.path) == ("DPC230", place)

@@ -71,6 +71,19 @@ def test_models_that_resize_to_another_multiple(check: JobCheck, training: dict[
             "size_buckets/0",
         ),
         ({"eval": {"sets": [{"name": "a", "resolutions": [512], "directories": [{"path": "/e"}]}]}}, "resolutions"),
+        ({"directories": [{"path": "/a"}, {"path": "/b", "size_buckets": None}]}, "directories/1/size_buckets"),
+        (
+            {"eval": {"sets": [{"name": "a", "size_buckets": None, "directories": [{"path": "/e"}]}]}},
+            "sets/0/size_buckets",
+        ),
+        (
+            {"eval": {"sets": [{"name": "a", "directories": [{"path": "/e", "size_buckets": None}]}]}},
+            "directories/0/size_buckets",
+        ),
+        (
+            {"eval": {"sets": [{"name": "a", "size_buckets": [[512, 512, 1]], "directories": [{"path": "/e"}]}]}},
+            "sets/0/size_buckets/0",
+        ),
     ],
 )
 def test_fixed_sizes_hold_in_each_folder(check: JobCheck, more: dict[str, Any], place: str) -> None:
@@ -78,6 +91,27 @@ def test_fixed_sizes_hold_in_each_folder(check: JobCheck, more: dict[str, Any], 
 
     assert found.code == "DPC457"
     assert found.path.endswith(place)
+
+
+@pytest.mark.parametrize("name", ["ar_buckets", "enable_ar_bucket", "frame_buckets"])
+def test_what_fixed_sizes_make_meaningless_is_told_in_each_folder(check: JobCheck, name: str) -> None:
+    value: Any = {"ar_buckets": [1.0], "enable_ar_bucket": True, "frame_buckets": [1, 33]}[name]
+    own = {"eval": {"sets": [{"name": "a", name: value, "directories": [{"path": "/e"}]}]}}
+
+    for more in (own, {"directories": [{"path": "/a"}, {"path": "/b", name: value}]}):
+        found = check("cosmos_7b", data={**FIXED, **more}).only
+        assert (found.code, found.path.rpartition("/")[2]) == ("DPC418", name)
+
+
+def test_fixed_sizes_of_an_evaluation_set_stand_in_its_folders_too(check: JobCheck) -> None:
+    sets = [{"name": "a", "size_buckets": SQUARE, "directories": [{"path": "/e"}, {"path": "/f"}]}]
+    made = compile_job(
+        {"model_type": "cosmos_7b", "dataset": {**FIXED, "eval": {"sets": sets}}}, catalogue=check.catalogue
+    )
+
+    assert made.diagnostics == ()
+    assert made.config is not None
+    assert [made.config.get("eval.1", "directory", row, "size_buckets") for row in (0, 1)] == [SQUARE, SQUARE]
 
 
 def test_fixed_sizes_hold_in_the_tables_of_training(check: JobCheck) -> None:
