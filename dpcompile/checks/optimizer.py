@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.inspection.size import widest_of_lokr
 from dpcompile.misfits import sentence
 from dpcompile.schema import problems
 from dpcompile.similar import did_you_mean
@@ -14,6 +15,7 @@ from dpcompile.wording import clause, listing, quote
 
 _TABLE = ("train", "optimizer")
 _TYPE = (*_TABLE, "type")
+_ADAPTER = ("train", "adapter")
 _GENERIC = "genericoptim"
 _MUONS = ("muon", "adamuon", "normuon")
 _PROJECTION = ("rank", "proj_type", "update_proj_gap")
@@ -166,14 +168,23 @@ def half_life(facts: Facts) -> Iterator[Diagnostic]:
 
 def muon_on_small_rank(facts: Facts) -> Iterator[Diagnostic]:
     """Matrices whose smaller side is below 32 are stepped by Adam (optimizers/generic_optim.py:417-420)."""
-    rank = facts.get("train", "adapter", "rank")
-    small = rank is not None and rank < _SMALLEST_FOR_MUON
-    if not small or not _is(facts, _GENERIC) or facts.get("train", "adapter", "type") != "lora":
+    rank, kind = facts.get(*_ADAPTER, "rank"), facts.get(*_ADAPTER, "type")
+    if rank is None or rank >= _SMALLEST_FOR_MUON or not _is(facts, _GENERIC):
+        return
+    which, hint = f"a LoRA of rank {rank}", "Use a rank of 32 or more, or another optimizer."
+    if kind == "lokr":
+        factor = facts.get(*_ADAPTER, "decompose_factor") or -1  # the trainer's default (train.py:131)
+        widest = widest_of_lokr(facts.spec.size.get("adapted") or (), rank, factor)
+        if not 0 < widest < _SMALLEST_FOR_MUON:
+            return
+        which = f"a LoKr of rank {rank} and decompose_factor {factor}"
+        hint = "Use a rank or a decompose_factor of 32 or more, or another optimizer."
+    elif kind != "lora":
         return
     for name in _MUONS:
         if facts.get(*_TABLE, name):
-            text = f"{name} never runs on a LoRA of rank {rank}: matrices below 32 are stepped by Adam"
-            yield facts.at("DPC436", (*_TABLE, name), text, "Use a rank of 32 or more, or another optimizer.")
+            text = f"{name} never runs on {which}: matrices below 32 are stepped by Adam"
+            yield facts.at("DPC436", (*_TABLE, name), text, hint)
 
 
 def one_muon(facts: Facts) -> Iterator[Diagnostic]:

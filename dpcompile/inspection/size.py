@@ -115,15 +115,23 @@ def _numbers(shapes: Shapes, adapter: Mapping[str, Any]) -> int | None:
     if kind == "lora":
         return sum(count * rank * (wide + high) for wide, high, count in shapes)
     if kind == "lokr":
-        return sum(count * _lokr(wide, high, rank, factor) for wide, high, count in shapes)
+        layers = ((_lokr(wide, high, rank, factor), count) for wide, high, count in shapes)
+        return sum(count * rows * columns for matrices, count in layers for rows, columns in matrices)
     return None
 
 
-def _lokr(wide: int, high: int, rank: int, factor: int) -> int:
-    """Numbers of a LoKr layer: a small matrix whole, and a large one as two thin ones where that is less (PEFT)."""
+def widest_of_lokr(shapes: Sequence[Sequence[int]], rank: int, factor: int) -> int:
+    """The smaller side of that matrix of a LoKr whose smaller side is largest; 0 where no layer is known."""
+    matrices = (matrix for wide, high, _count in shapes for matrix in _lokr(wide, high, rank, factor))
+    return max(map(min, matrices), default=0)
+
+
+def _lokr(wide: int, high: int, rank: int, factor: int) -> Sequence[tuple[int, int]]:
+    """The matrices of a LoKr layer: a small one whole, and a large one as two thin ones where that is less (PEFT)."""
     (small_in, large_in), (small_out, large_out) = _factors(wide, factor), _factors(high, factor)
     thin = rank < max(large_in, large_out) / 2
-    return small_in * small_out + (rank * (large_in + large_out) if thin else large_in * large_out)
+    large = ((large_out, rank), (rank, large_in)) if thin else ((large_out, large_in),)
+    return ((small_out, small_in), *large)
 
 
 def _factors(number: int, factor: int) -> tuple[int, int]:

@@ -157,6 +157,16 @@ def test_muon_on_a_small_lora(check: JobCheck, name: str) -> None:
     assert "32" in found.hint
 
 
+@pytest.mark.parametrize(("rank", "factor", "runs"), [(8, 8, False), (31, 31, False), (8, 32, True), (32, 8, True)])
+def test_muon_on_a_lokr(check: JobCheck, rank: int, factor: int, runs: bool) -> None:
+    adapter = {"type": "lokr", "rank": rank, "decompose_factor": factor}
+
+    found = check("qwen", {"adapter": adapter, "optimizer": MUON})
+
+    assert found.places("DPC436") == ([] if runs else ["/training/optimizer/muon"])
+    assert runs or f"a LoKr of rank {rank} and decompose_factor {factor}:" in found.only.message
+
+
 @pytest.mark.parametrize("training", [{"lora_rank": 32}, {"adapter": None}, {"adapter_type": "lokr", "lora_rank": 8}])
 def test_muon_where_it_runs(check: JobCheck, training: dict[str, Any]) -> None:
     assert check("qwen", {**training, "optimizer": MUON}).codes == []
