@@ -12,7 +12,7 @@ _CHECKPOINTING = ("train", "activation_checkpointing")
 _REENTRANT = ("train", "reentrant_activation_checkpointing")
 _METHOD = ("train", "partition_method")
 _SPLIT = ("train", "partition_split")
-_FIRST_LAYERS = "Give the number of the first layer of each stage but the first."
+_FIRST_LAYERS = "Give the number of the first layer of each stage but the first"
 
 
 def swappable(facts: Facts) -> Iterator[Diagnostic]:
@@ -88,18 +88,23 @@ def manual_split(facts: Facts) -> Iterator[Diagnostic]:
     """The manual method wants one cut between each two stages; its default is unusable (utils/pipeline.py:17-25)."""
     if facts.get(*_METHOD) != "manual":
         return
-    split, count = facts.get(*_SPLIT), facts.stages
+    split, count, layers = facts.get(*_SPLIT), facts.stages, facts.spec.capabilities.get("layers")
+    first_layers = f"{_FIRST_LAYERS}, at most {layers - 1}." if layers else f"{_FIRST_LAYERS}."
     cuts = "one layer number" if count == 2 else f"{count - 1} rising layer numbers"
     if split is None:
         text = 'partition_method "manual" needs partition_split, which says where the layers are cut'
-        hint = _FIRST_LAYERS if count > 1 else "Take partition_method out: there is only one stage."
+        hint = first_layers if count > 1 else "Take partition_method out: there is only one stage."
         yield facts.at("DPC427", _METHOD, text, hint)
     elif len(split) != count - 1 or sorted(set(split)) != list(split):
-        text, hint = f"partition_split needs {cuts} for {count} stages", _FIRST_LAYERS
+        text, hint = f"partition_split needs {cuts} for {count} stages", first_layers
         if count == 1:
             text = "partition_split says where the layers are cut, and a single stage is not cut"
             hint = "Take partition_split and partition_method out, or set pipeline_stages."
         yield facts.at("DPC427", _SPLIT, text, hint)
+    elif layers and max(split, default=0) >= layers:
+        text = f"partition_split goes up to {split[-1]}, and {facts.spec.title} has {layers} layers, numbered from 0: "
+        text += "a stage would get none"
+        yield facts.at("DPC427", _SPLIT, text, first_layers)
 
 
 def unused_split(facts: Facts) -> Iterator[Diagnostic]:

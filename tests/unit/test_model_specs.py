@@ -474,6 +474,32 @@ def test_blocks_that_can_be_swapped(name: str, limit: int | None) -> None:
     assert TRAINABLE[name]["capabilities"].get("blocks_to_swap") == limit
 
 
+# to_layers of each class: models/flux.py:395-404, wan/wan.py:377-384, qwen_image.py:482-489, z_image.py:29-36,
+# hidream.py:262-275, cosmos_predict2.py:424-434.
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("flux", 1 + 19 + 38 + 1),
+        ("wan13", 1 + 30 + 1),
+        ("wan14b_t2v", 1 + 40 + 1),
+        ("qwen", 1 + 60 + 1),
+        ("z_image_turbo", 1 + 30 + 1),
+        ("hidream_i1_full", 2 + 16 + 1 + 32 + 1),
+        ("anima_base", 2 + 28 + 1),
+        ("sdxl", None),
+    ],
+)
+def test_layers_that_are_divided_among_the_stages(name: str, layers: int | None) -> None:
+    assert TRAINABLE[name]["capabilities"].get("layers") == layers
+
+
+@every_model
+def test_blocks_are_layers_and_there_are_more(name: str) -> None:
+    can = TRAINABLE[name]["capabilities"]
+    # Two blocks stay where they are, and there is a layer before all blocks and one behind them.
+    assert can.get("layers", 99) >= can.get("blocks_to_swap", 0) + 4
+
+
 # ---- the schema
 
 

@@ -113,7 +113,7 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     81: _t("sdxl", {"force_constant_lr": 1e-5, "unet_lr": 4e-5}, {"unet_lr": 4e-5}),
     82: _t("sdxl", {"pipeline_stages": 2}, {"pipeline_stages": 2}, launch={"num_gpus": 3}, right_launch={"num_gpus": 4}),
     83: _t("sdxl", {"partition_method": "manual", "pipeline_stages": 2}, {"pipeline_stages": 2}, launch={"num_gpus": 2}, right_launch={"num_gpus": 2}),
-    84: _t("sdxl", {"partition_method": "manual", "pipeline_stages": 2, "partition_split": [4, 8]}, {"partition_method": "manual", "pipeline_stages": 2, "partition_split": [4]}, launch={"num_gpus": 2}, right_launch={"num_gpus": 2}),
+    84: _t("flux", {"partition_method": "manual", "pipeline_stages": 2, "partition_split": [59]}, {"partition_method": "manual", "pipeline_stages": 2, "partition_split": [30]}, launch={"num_gpus": 2}, right_launch={"num_gpus": 2}),
     85: _t("sdxl", {"partition_method": "equal"}, {"partition_method": "uniform"}),
     86: _t("flux", {"blocks_to_swap": 10, "pipeline_stages": 2}, {"blocks_to_swap": 10}, launch={"num_gpus": 2}, right_launch={"num_gpus": 1}),
     87: _t("sdxl", {"blocks_to_swap": 10}),

@@ -141,3 +141,22 @@ def test_a_split_is_told_how_many_numbers_it_needs(
     training = {"partition_method": "manual", "pipeline_stages": stages, "partition_split": split}
 
     assert check("qwen", training, launch={"num_gpus": stages}).only.message == message
+
+
+@pytest.mark.parametrize(
+    ("model", "split", "hint"),
+    [
+        ("flux", [59], "Give the number of the first layer of each stage but the first, at most 58."),
+        ("qwen", [9999], "Give the number of the first layer of each stage but the first, at most 61."),
+        ("flux", [58], None),
+        ("sdxl", [9999], None),  # how many layers it has does not stand in the spec
+    ],
+)
+def test_a_split_within_the_layers(check: JobCheck, model: str, split: list[int], hint: str | None) -> None:
+    training = {"partition_method": "manual", "partition_split": split, **TWO_STAGES}
+
+    found = check(model, training, launch={"num_gpus": 2})
+
+    assert [(d.code, d.path, d.hint) for d in found.diagnostics] == (
+        [("DPC427", "/training/partition_split", hint)] if hint else []
+    )
