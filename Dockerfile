@@ -33,7 +33,8 @@ ARG TORCH_VERSION=2.9.1
 ARG FLASH_ATTN_WHEEL=
 # hadolint ignore=DL3013
 RUN pip install "torch==$TORCH_VERSION" torchvision torchaudio && \
-    pip install -r /opt/diffusion_pipe/requirements.txt && \
+    # From 0.39 on, diffusers hands Qwen-Image's rotary embedding another argument than the trainer does.
+    pip install -r /opt/diffusion_pipe/requirements.txt "diffusers<0.39" && \
     if [ -n "$FLASH_ATTN_WHEEL" ]; then pip install --no-deps "$FLASH_ATTN_WHEEL"; fi
 
 COPY . /opt/dpcompile

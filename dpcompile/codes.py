@@ -227,6 +227,7 @@ _CHECK_ERRORS = {
     457: "a size that the model does not take",
     459: "a value that another setting rules out",
     461: "more examples a step than the model can take",
+    462: "a model that the trainer fails on, whatever the settings",
 }
 _WARNINGS = {
     216: "a setting passed through unchecked",

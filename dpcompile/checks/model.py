@@ -9,10 +9,19 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.keypath import KeyPath
 from dpcompile.trainer import Field
 from dpcompile.values import paths_in
-from dpcompile.wording import quote
+from dpcompile.wording import clause, quote
 
 _DTYPE = ("train", "model", "dtype")
 _ADAPTER_DTYPE = ("train", "adapter", "dtype")
+
+
+def trainable(facts: Facts) -> Iterator[Diagnostic]:
+    """Models that the trainer offers and whose training breaks off in its own code."""
+    if why := facts.spec.capabilities.get("fails"):
+        text = f"no training of {facts.spec.title} gets on with the trainer as it is: {clause(why)}"
+        hint = "Choose another model. With a trainer in which that is mended, use a spec of your own that extends "
+        hint += f"{facts.spec.name} and says capabilities: {{fails: null}}."
+        yield facts.in_job("DPC462", ("model_type",), text, hint)
 
 
 def timestep_range(facts: Facts) -> Iterator[Diagnostic]:
@@ -93,6 +102,7 @@ def relative_paths(facts: Facts) -> Iterator[Diagnostic]:
 
 
 CHECKS = (
+    trainable,
     timestep_range,
     float16,
     float8_base,

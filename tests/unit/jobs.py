@@ -24,6 +24,9 @@ MODELS = ("flux", "sdxl", "wan13", "wan14b_t2v", "wan14b_i2v", "qwen", "z_image_
 ALL_MODELS = tuple(name for name, spec, _ in CATALOGUE.all() if spec is not None)
 """Every model that can be trained."""
 
+WORKING_MODELS = tuple(name for name, spec, _ in CATALOGUE.all() if spec and not spec.capabilities.get("fails"))
+"""Those of which the trainer can train any."""
+
 ADDRESS = "https://example.com/data.zip"
 
 

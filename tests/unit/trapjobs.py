@@ -14,6 +14,8 @@ class TrapJob:
     """`wrong` and `right` are `training` settings; `launch`, `dataset` and their `right_` forms the job's own."""
 
     model: str
+    right_model: str = ""
+    """The model of the right job, where it is another one."""
     wrong: Table = field(default_factory=dict)
     right: Table = field(default_factory=dict)
     videos: bool = False
@@ -28,7 +30,7 @@ class TrapJob:
         launch = self.right_launch if right else self.launch
         training = self.right if right else self.wrong
         return {
-            "model_type": self.model,
+            "model_type": (right and self.right_model) or self.model,
             "dataset": {key: value for key, value in dataset.items() if value is not None},
             "training": dict(training),
             **({"launch": dict(launch)} if launch else {}),
@@ -159,5 +161,6 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     159: _t("sdxl", {"caption_prefix": "ohwx"}, {"caption_prefix": "ohwx, "}),
     160: _t("sdxl", {"online_captions": True}),
     178: _t("z_image", {"adapter": None}, {}),
+    180: TrapJob(model="ideogram4", right_model="flux2_klein_4b"),
     179: _t("flux2_dev", {"batch_size": 2}, {"batch_size": 1}),
 }  # fmt: skip
