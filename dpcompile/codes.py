@@ -227,7 +227,6 @@ _CHECK_ERRORS = {
     457: "a size that the model does not take",
     459: "a value that another setting rules out",
     461: "more examples a step than the model can take",
-    462: "a model that the trainer fails on, whatever the settings",
 }
 _WARNINGS = {
     216: "a setting passed through unchecked",
@@ -249,6 +248,7 @@ _WARNINGS = {
     455: "a caption prefix that runs into the caption",
     458: "a value that works badly for the model",
     460: "a full fine-tune that is saved without parts of the model",
+    462: "a model that the trainer fails on, whatever the settings",
 }
 _NOTES = {
     215: "another name for a setting",
