@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.inspection.media import nearest_multiple, usable_length
 from dpcompile.keypath import KeyPath
 from dpcompile.wording import listing, quote
 
@@ -20,7 +21,7 @@ def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
         return
     step, offset = media.frame_multiple, media.frame_offset
     wrong = [b for b in dict.fromkeys(buckets) if b != 1 and (b - offset) % step]
-    fixed = [max(1, (b - offset) // step * step + offset) for b in wrong]
+    fixed = [usable_length(b, step, offset) for b in wrong]
     if wrong:
         some, verb = ("the frame bucket", "is") if len(wrong) == 1 else ("the frame buckets", "are")
         text = f"{some} {listing(map(str, wrong), 'and')} {verb} shortened to {listing(map(str, fixed), 'and')}: "
@@ -47,7 +48,7 @@ def even_resolutions(facts: Facts) -> Iterator[Diagnostic]:
         sides = value if isinstance(value, list) else [value]
         # Of two unlike sides the area alone counts, whose buckets come out as they come out.
         if len(set(sides)) == 1 and sides[0] % multiple:
-            near = [max(multiple, round(side / multiple) * multiple) for side in sides]
+            near = [max(multiple, nearest_multiple(side, multiple)) for side in sides]
             text = f"the resolution {quote(value)} is no multiple of {multiple}, to which this model's media are "
             text += "resized: what is trained has another size than the trainer says"
             hint = f"Write {near if isinstance(value, list) else near[0]}."
@@ -87,9 +88,9 @@ def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
     if media.size_buckets:
         return  # told by fixed_sizes
     for n, (width, height, frames) in enumerate(buckets or ()):
-        sides = [round(side / multiple) * multiple for side in (width, height)]
+        sides = [nearest_multiple(side, multiple) for side in (width, height)]
         step, offset = media.frame_multiple or 1, media.frame_offset
-        length = frames if frames == 1 else max(1, (frames - offset) // step * step + offset)
+        length = usable_length(frames, step, offset)
         if [*sides, length] != [width, height, frames]:
             text = f"the size bucket {[width, height, frames]} is rounded to {[*sides, length]}: "
             text += f"this model takes sides of {multiple}n"

@@ -31,14 +31,19 @@ class ModelFacts:
         return nearest_multiple(width, multiple), nearest_multiple(height, multiple)
 
     def length(self, frames: int) -> int:
-        """The length that clips of a bucket are cut to in the end (models/base.py:83-84, minimax_h3.py:191-192)."""
-        step = self.frame_multiple or 1
-        return max(1, (frames - self.frame_offset) // step * step + self.frame_offset)
+        """The length that clips of a bucket are cut to in the end."""
+        return usable_length(frames, self.frame_multiple, self.frame_offset)
 
 
 def nearest_multiple(value: float, multiple: int) -> int:
     """As the trainer rounds: ties go to the even multiple (utils/common.py:110-111)."""
     return int(round(value / multiple) * multiple)
+
+
+def usable_length(frames: int, multiple: int | None, offset: int) -> int:
+    """The longest clip up to so many frames that a model takes (models/base.py:83-84, minimax_h3.py:191-192)."""
+    step = multiple or 1
+    return max(1, (frames - offset) // step * step + offset)
 
 
 def facts_from(media: Mapping[str, Any], title: str, size: Mapping[str, Any] | None = None) -> ModelFacts:
