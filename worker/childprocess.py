@@ -154,16 +154,16 @@ def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def serve(work: Callable[[dict[str, Any], Tell, threading.Event], None], *, grace_seconds: float = 0.0) -> None:
+def serve(work: Callable[[dict[str, Any], Tell, Stop], None], *, grace_seconds: float = 0.0) -> None:
     """The child's side: reads the request, does the work, tells about it.
 
-    With `grace_seconds` the work is asked to end by the event, and has that long to tidy up; without, it is
+    With `grace_seconds` the work is asked to end by the Stop, and has that long to tidy up; without, it is
     ended at once.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not get between the answers
     lock = threading.Lock()
-    stopping = threading.Event()
+    stop = Stop()
 
     def tell(message: dict[str, Any]) -> None:
         with lock:
@@ -172,15 +172,15 @@ def serve(work: Callable[[dict[str, Any], Tell, threading.Event], None], *, grac
 
     def leave() -> None:
         sys.stdin.read()
-        stopping.set()
+        stop.request("signal")
         time.sleep(grace_seconds)
         os._exit(1)
 
     request = json.loads(sys.stdin.readline())
     if grace_seconds:
-        signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+        signal.signal(signal.SIGTERM, lambda *_: stop.request("signal"))
     threading.Thread(target=leave, daemon=True).start()
-    work(request, tell, stopping)
+    work(request, tell, stop)
     with lock:
         answers.flush()
     # Threads of libraries that never end must not keep the child.

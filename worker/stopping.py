@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import queue
 from typing import Literal
 
 from worker.errors import Stopped
@@ -14,7 +14,10 @@ class Stop:
     """A request to stop that all steps of a run share. The first reason counts."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._requested = False
+        # Not an Event: its lock is no reentrant one, so a signal that comes while the same thread asks would wait
+        # for ever. Putting something into this queue may interrupt anything.
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._reason: Reason | None = None
 
     @property
@@ -23,19 +26,26 @@ class Stop:
         return self._reason
 
     def request(self, reason: Reason) -> None:
-        """Asks every step to stop. May be called again, and from signal handlers: it takes no lock of ours."""
+        """Asks every step to stop. May be called again, and from signal handlers: it takes no lock."""
         if self._reason is None:
             self._reason = reason
-        self._event.set()
+        self._requested = True
+        self._wake.put(None)
 
     def requested(self) -> bool:
-        return self._event.is_set()
+        return self._requested
 
     def wait(self, seconds: float) -> bool:
         """Sleeps, and wakes early with True when the run has to stop."""
-        return self._event.wait(seconds)
+        if not self._requested:
+            try:
+                self._wake.get(timeout=max(seconds, 0))
+            except queue.Empty:
+                return self._requested
+            self._wake.put(None)  # for the next one who waits
+        return True
 
     def check(self) -> None:
         """Raises Stopped when the run has to stop: call it between pieces of work, a second apart at most."""
-        if self._event.is_set():
+        if self._requested:
             raise Stopped(self._reason or "stopped")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -55,9 +56,15 @@ class Serving:
             try:
                 self.log, _ = self._process.communicate(timeout=120)
             except subprocess.TimeoutExpired:
+                # What it started may hold the pipe open: nobody waits for the end of that.
                 self._process.kill()
-                self.log, _ = self._process.communicate()
+                pytest.fail(f"the worker did not end after SIGTERM: {self._said()}")
         return self._process.returncode
+
+    def _said(self) -> str:
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        return os.read(self._process.stdout.fileno(), 1 << 16).decode("utf-8", "replace")
 
 
 def send(runpod: RunPod, job: Mapping[str, Any]) -> str:
@@ -72,6 +79,7 @@ def send(runpod: RunPod, job: Mapping[str, Any]) -> str:
         capture_output=True,
         text=True,
         check=True,
+        timeout=120,
     )
     return done.stdout.split()[-1]
 
@@ -83,6 +91,15 @@ def a_job(url: str) -> dict[str, Any]:
         "output": {"method": "volume"},
         "api_keys": {"huggingface_token": TOKEN},
     }
+
+
+def fetching(server: FileServer, runpod: RunPod, job: str) -> None:
+    """Waits until a worker has begun to fetch the data of the job."""
+    until = time.monotonic() + 120
+    while not server.sent:
+        assert time.monotonic() < until, runpod.jobs[job]
+        assert "ended" not in runpod.jobs[job], runpod.jobs[job]
+        time.sleep(0.05)
 
 
 def test_bad_jobs_are_answered_and_the_next_one_is_taken(runpod: RunPod, tmp_path: Path) -> None:
@@ -115,9 +132,7 @@ def test_a_cancelled_job_ends_and_the_next_one_is_taken(runpod: RunPod, tmp_path
         url = server.put("photos.zip", b"x" * 100_000)
         server.faults = [Fault(stall_after=1000, times=99)]
         job = send(runpod, a_job(url))
-        runpod.wait(job, lambda state: bool(server.sent) or "ended" in state)
-        while not server.sent:
-            server.closing.wait(0.05)
+        fetching(server, runpod, job)
         urllib.request.urlopen(f"{runpod.base}/ep/cancel/{job}", data=b"", timeout=60).close()
 
         after = send(runpod, {"model_type": "none"})
@@ -132,8 +147,7 @@ def test_sigterm_ends_a_job_in_order_and_answers_it(runpod: RunPod, tmp_path: Pa
         url = server.put("photos.zip", b"x" * 100_000)
         server.faults = [Fault(stall_after=1000, times=99)]
         job = send(runpod, a_job(url))
-        while not server.sent:
-            server.closing.wait(0.05)
+        fetching(server, runpod, job)
 
         assert serving.end() == 0
 

@@ -20,6 +20,7 @@ from worker.captioning.media import VIDEO_TYPES
 from worker.captioning.retrying import Failure, Fatal, pause_before_retry
 from worker.captioning.wording import tidied
 from worker.childprocess import Tell, serve
+from worker.stopping import Stop
 
 T = TypeVar("T")
 
@@ -35,9 +36,9 @@ class Stopping(Exception):
     """The worker wants this to end."""
 
 
-def work(request: dict[str, Any], tell: Tell, stopping: threading.Event) -> None:
+def work(request: dict[str, Any], tell: Tell, stop: Stop) -> None:
     """Describes every item of the request, several at once."""
-    session = Session(request=request, tell=tell, stopping=stopping)
+    session = Session(request=request, tell=tell, stop=stop)
     with contextlib.suppress(Stopping):
         try:
             session.check_model()
@@ -53,7 +54,7 @@ class Session:
 
     request: dict[str, Any]
     tell: Tell
-    stopping: threading.Event
+    stop: Stop
     client: Any = field(init=False)
     _uploads: set[str] = field(default_factory=set, init=False)
     _next: float = field(default=0.0, init=False)
@@ -75,7 +76,7 @@ class Session:
         pool = ThreadPoolExecutor(_AT_ONCE)
         try:
             pending = {pool.submit(self._item, item) for item in self.request["items"]}
-            while pending and not self.stopping.is_set():
+            while pending and not self.stop.requested():
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 for result in done:
                     result.result()
@@ -175,12 +176,12 @@ class Session:
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if self.stopping.wait(min(left, 30.0)):
+            if self.stop.wait(min(left, 30.0)):
                 raise Stopping
             self.tell({"alive": True})
 
     def _check(self) -> None:
-        if self.stopping.is_set():
+        if self.stop.requested():
             raise Stopping
 
 

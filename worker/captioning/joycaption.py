@@ -6,7 +6,6 @@ captions of all but the longest prompt come out wrong.
 
 from __future__ import annotations
 
-import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from worker.captioning.wording import tidied
 from worker.childprocess import Tell, serve
+from worker.stopping import Stop
 
 _SYSTEM = "You are a helpful image captioner."
 _TOP_P = 0.9
@@ -31,7 +31,7 @@ class CannotStart(Exception):
         self.kind = kind
 
 
-def work(request: dict[str, Any], tell: Tell, _stopping: threading.Event) -> None:
+def work(request: dict[str, Any], tell: Tell, _stop: Stop) -> None:
     """Loads the model and describes every item of the request."""
     started = time.monotonic()
     try:

@@ -6,7 +6,6 @@ the other side is told as a failure with a `kind` of FAILURES; only mistakes of 
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from typing import Any
 from worker.childprocess import Tell, serve
 from worker.modelstore import hub, web
 from worker.modelstore.sources import WantedFile
+from worker.stopping import Stop
 
 _LOOKUPS = 8
 _DOWNLOADS = 4
 
 
-def work(request: dict[str, Any], tell: Tell, _stopping: threading.Event) -> None:
+def work(request: dict[str, Any], tell: Tell, _stop: Stop) -> None:
     """Does what the request asks: `look_up` its sources, or `download` its files."""
     if request["do"] == "look_up":
         _look_up(request, tell)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+import time
 from typing import Any
 
 from worker.childprocess import Tell, serve
+from worker.stopping import Stop
 
 
-def work(request: dict[str, Any], tell: Tell, stopping: threading.Event) -> None:
+def work(request: dict[str, Any], tell: Tell, _stop: Stop) -> None:
     """Two files at a time; `deadly` ones kill it, `hanging` ones make it wait for ever."""
     items = request["items"]
     alone = [[item] for item in items if item["alone"]]
@@ -21,7 +22,7 @@ def work(request: dict[str, Any], tell: Tell, stopping: threading.Event) -> None
         if any("deadly" in name for name in names):
             os.kill(os.getpid(), signal.SIGKILL)
         if any("hanging" in name for name in names):
-            stopping.wait()
+            time.sleep(3600)
         for name in names:
             tell({"name": name, "caption": f"it is {name}"})
 

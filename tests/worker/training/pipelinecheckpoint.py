@@ -14,6 +14,7 @@ from typing import Any
 os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", DS_ACCELERATOR="cpu")
 
 import deepspeed
+import deepspeed.ops
 import torch
 from deepspeed.pipe import PipelineModule
 
@@ -32,6 +33,8 @@ class Adapted(torch.nn.Module):  # type: ignore[misc]  # torch has no types wher
 
 
 def main(folder: str, width: int, rank: int, layers: int) -> None:
+    # Only faster, where several processes share a machine; it would be compiled here, which takes minutes.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed("gloo")
     model = PipelineModule([Adapted(width, rank) for _ in range(layers)], num_stages=1, loss_fn=_loss)
     trained = [p for p in model.parameters() if p.requires_grad]

@@ -26,7 +26,7 @@ def test_a_checkpoint_is_the_adapter_and_what_the_optimizer_keeps(tmp_path: Path
         free.bind(("127.0.0.1", 0))
         environment = {**os.environ, "MASTER_PORT": str(free.getsockname()[1])}
 
-    subprocess.run([*command, *map(str, (width, rank, layers))], env=environment, check=True, capture_output=True)
+    subprocess.run([*command, *map(str, (width, rank, layers))], env=environment, check=True, timeout=200)
 
     size = sum(path.stat().st_size for path in (tmp_path / "run").rglob("*") if path.is_file())
     numbers = adapter_parameters(ModelSize(adapted=((width, width, layers),)), {"type": "lora", "rank": rank})
