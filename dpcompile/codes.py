@@ -105,6 +105,8 @@ _DATASET_ERRORS = {
     613: "a folder that stands twice in the dataset",
     614: "a dataset file that the trainer stops at",
     615: "a file that cannot be decoded",
+    616: "a size beyond what the model has positions for",
+    617: "edit pairs and plain files in one step",
 }
 _DATASET_WARNINGS = {
     620: "a video that is too short",
@@ -227,6 +229,7 @@ _CHECK_ERRORS = {
     457: "a size that the model does not take",
     459: "a value that another setting rules out",
     461: "more examples a step than the model can take",
+    463: "a side longer than the model has positions for",
 }
 _WARNINGS = {
     216: "a setting passed through unchecked",
@@ -249,6 +252,7 @@ _WARNINGS = {
     458: "a value that works badly for the model",
     460: "a full fine-tune that is saved without parts of the model",
     462: "a model that the trainer fails on, whatever the settings",
+    464: "edit pairs and plain files that may meet in a step",
 }
 _NOTES = {
     215: "another name for a setting",

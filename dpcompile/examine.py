@@ -8,6 +8,7 @@ from typing import Any
 
 from dpcompile.codes import finding
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.inspection.bucketfindings import bucket_findings
 from dpcompile.inspection.counting import Batches, eval_batches, train_batches
 from dpcompile.inspection.dataset import DatasetReport, make_report
 from dpcompile.inspection.disk import disk_use
@@ -93,7 +94,9 @@ class Examiner:
     def _findings(self, report: DatasetReport, wishes: Wishes) -> Iterator[Diagnostic]:
         for directory in report.directories:
             yield from folder_findings(directory, self.facts, wishes, directory.name)
-        yield from dataset_findings(report, [directory.name for directory in report.directories])
+        names = [directory.name for directory in report.directories]
+        yield from dataset_findings(report, names)
+        yield from bucket_findings(report, self.facts, names[0] if len(names) == 1 else report.file)
 
 
 def refused(error: Refused, file: str) -> Diagnostic:

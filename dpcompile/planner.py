@@ -102,7 +102,6 @@ def _caption(given: PlanInput, folder: DataFolder) -> dict[str, Any]:
 
 
 def _inspect(given: PlanInput) -> dict[str, Any]:
-    media = given.spec.media
     return {
         "folders": [
             {"role": f.role, "media": f.kind, "path": given.folders.dataset(f.digest)}
@@ -124,17 +123,7 @@ def _inspect(given: PlanInput) -> dict[str, Any]:
             if f.split_of is not None
         ],
         "missing_caption": given.settings["dataset"]["missing_caption"],
-        "media": {
-            "images": media.images,
-            "videos": media.videos,
-            "frame_rate": media.frame_rate,
-            "pixel_multiple": media.pixel_multiple,
-            "frame_multiple": media.frame_multiple,
-            "frame_offset": media.frame_offset,
-            "resize_multiple": media.resize_multiple,
-            "edit": media.edit,
-            "masks": media.masks,
-        },
+        "media": given.spec.media.of_files(),
         "size": given.spec.size,
     }
 

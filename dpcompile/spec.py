@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from dpcompile.trainer import SCOPES, Field, Scope, TrainerKeys, make_field
@@ -38,8 +38,14 @@ class Media:
     masks: bool
     resize_multiple: int | None = None
     """The multiple that media are resized to in the end, where it is not `pixel_multiple`."""
+    largest_side: int | None = None
+    """The longest side that the model has positions for, in pixels; None where there is no end to them."""
     size_buckets: tuple[tuple[int, int, int], ...] | None = None
     """The only [width, height, frames] that the model takes; None where any can be trained."""
+
+    def of_files(self) -> dict[str, Any]:
+        """What the inspection goes by: the `media` of a plan's inspect step."""
+        return {name: value for name, value in asdict(self).items() if name != "size_buckets"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,6 +157,7 @@ def _media(value: Mapping[str, Any]) -> Media:
         edit=bool(value.get("edit")),
         masks=bool(value.get("masks")),
         resize_multiple=value.get("resize_multiple"),
+        largest_side=value.get("largest_side"),
         size_buckets=tuple(map(tuple, sizes)) if (sizes := value.get("size_buckets")) else None,
     )
 

@@ -66,10 +66,7 @@ def one_example(facts: Facts) -> Iterator[Diagnostic]:
     if not facts.spec.capabilities.get("one_example_a_step"):
         return
     for prefix in ("", "eval_") if facts.evaluates else ("",):
-        keys = [("train", f"{prefix}{kind}micro_batch_size_per_gpu") for kind in ("", "image_")]
-        keys = [key for key in keys if facts.get(*key) is not None] or [_BATCH]
-        key = max(keys, key=lambda key: max(_sizes(facts.get(*key)), default=1))
-        batch = max(_sizes(facts.get(*key)), default=1)
+        key, batch = _largest_batch(facts, prefix)
         accumulation = ("train", f"{prefix}gradient_accumulation_steps")
         examples = batch * (facts.get(*accumulation) or 1)
         if examples > 1:
@@ -79,9 +76,41 @@ def one_example(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.at("DPC461", key if batch > 1 else accumulation, text, hint)
 
 
+def pairs_and_plain(facts: Facts) -> Iterator[Diagnostic]:
+    """The first example of a step decides which parts all of it have (utils/dataset.py:1002-1013)."""
+    if not facts.spec.media.edit:
+        return
+    keys: dict[str, list[KeyPath]] = {}
+    plain = set()
+    for view in facts.in_each_directory():
+        key, value = view.in_dataset("control_path")
+        if value is None:
+            plain.add(view.part)
+        else:
+            keys.setdefault(view.part, []).append(key)
+    for part in (part for part in keys if part in plain):
+        prefix = "" if part == "dataset" else "eval_"
+        batch, accumulation = _largest_batch(facts, prefix), ("train", f"{prefix}gradient_accumulation_steps")
+        if batch[1] * (facts.get(*accumulation) or 1) > 1:
+            text = "a step may have edit pairs from this folder beside plain files of another, of the same size: the "
+            text += "trainer fails on it then, or trains the pairs without control images"
+            hint = f"Set {batch[0][1]} and {accumulation[1]} to 1, or train pairs and plain files in runs of their own."
+            yield facts.at("DPC464", keys[part][0], text, hint)
+
+
+def _largest_batch(facts: Facts, prefix: str) -> tuple[KeyPath, int]:
+    """The setting that makes the largest micro batch, and how large; `prefix` is `eval_` for evaluation."""
+    keys = [("train", f"{prefix}{kind}micro_batch_size_per_gpu") for kind in ("", "image_")]
+    keys = [key for key in keys if facts.get(*key) is not None] or [_BATCH]
+    sizes = [(max(_sizes(facts.get(*key)), default=1), key) for key in keys]
+    size, key = max(sizes, key=lambda one: one[0])
+    return key, size
+
+
 CHECKS = (
     uneven_batches,
     doubled_resolution,
     image_batch_without_images,
     one_example,
+    pairs_and_plain,
 )

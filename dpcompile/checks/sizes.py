@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
+from dpcompile.inspection.buckets import possible_sizes
 from dpcompile.inspection.media import nearest_multiple, usable_length
+from dpcompile.inspection.rules import Refused, dataset_rules
 from dpcompile.keypath import KeyPath
 from dpcompile.wording import listing, quote
 
 RANGE = ("resolutions", "min_ar", "max_ar", "num_ar_buckets")
+_SHAPES = (*RANGE, "enable_ar_bucket", "ar_buckets", "size_buckets")
+_MOST_RATIOS = 1000
+"""More buckets than this differ in no side that a check could tell apart."""
 
 
 def clip_lengths(facts: Facts) -> Iterator[Diagnostic]:
@@ -100,9 +106,49 @@ def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.at("DPC446", key, text, f"Write {[*sides, length]}.", inside=(n,))
 
 
+def longest_sides(facts: Facts) -> Iterator[Diagnostic]:
+    """Beyond its table of positions a model fails, or takes wrong ones (diffusers, auraflow_transformer_2d.py)."""
+    most = facts.spec.media.largest_side
+    if most is None:
+        return
+    sized = facts.in_dataset("size_buckets")[0] if facts.in_dataset("size_buckets")[1] else None
+    key = sized or facts.in_dataset("resolutions")[0]
+    sizes = _possible_sizes(facts)
+    if not (long := [size for size in sizes if max(size) > most]):
+        return
+    width, height = max(long, key=max)
+    text = f"{facts.spec.title} knows positions up to {most} pixels, and here a side may have {max(width, height)} "
+    text += f"({width} x {height}): the run would fail at the first batch of it, or train it with its parts misplaced"
+    found = facts.at("DPC463", key, text, _within(facts, most) if sized is None else f"Keep sides to {most} pixels.")
+    # Where only some shapes are too long, the media decide whether there is any of them: `inspect` tells.
+    yield found if sized or len(long) == len(sizes) else replace(found, severity="warning")
+
+
+def _possible_sizes(facts: Facts, **instead: object) -> tuple[tuple[int, int], ...]:
+    """Every size that a folder's settings can make; none where the trainer would stop at them."""
+    values = {name: value for name in _SHAPES if (value := facts.in_dataset(name)[1]) is not None} | instead
+    if "num_ar_buckets" in values:
+        values["num_ar_buckets"] = min(values["num_ar_buckets"], _MOST_RATIOS)
+    try:
+        [rules] = dataset_rules({**values, "directory": [{"path": ""}]})
+        return possible_sizes(rules, facts.spec.media.pixel_multiple)
+    except Refused:
+        return ()
+
+
+def _within(facts: Facts, most: int) -> str:
+    """The largest resolution that stays within what the model knows, in words."""
+    multiple = facts.spec.media.pixel_multiple
+    for side in range(most // multiple * multiple, 0, -multiple):
+        if max(map(max, _possible_sizes(facts, resolutions=[side])), default=0) <= most:
+            return f"Resolutions up to {side} stay within that with these shapes."
+    return "Take shapes that are nearer to a square."
+
+
 CHECKS = (
     clip_lengths,
     even_resolutions,
     fixed_sizes,
     exact_sizes,
+    longest_sides,
 )

@@ -17,7 +17,7 @@ from dpcompile.commands.trainerfiles import read_toml_file
 from dpcompile.diagnostics import Diagnostic, has_errors
 from dpcompile.examine import DatasetFile, TrainingFiles, ranks
 from dpcompile.importing.choosing import candidates, likeness
-from dpcompile.inspection.media import ModelFacts
+from dpcompile.inspection.media import ModelFacts, facts_from
 from dpcompile.inspection.size import agreed, size_from
 from dpcompile.keypath import dotted
 from dpcompile.schema import problems, strict_validator
@@ -136,17 +136,4 @@ def _facts(table: Mapping[str, Any], train: str, name: str | None, catalogue: Ca
 
 
 def _of_spec(spec: ModelSpec, title: str | None = None) -> ModelFacts:
-    media = spec.media
-    return ModelFacts(
-        title=title or spec.title,
-        images=media.images,
-        videos=media.videos,
-        frame_rate=media.frame_rate,
-        pixel_multiple=media.pixel_multiple,
-        resize_multiple=media.resize_multiple,
-        frame_multiple=media.frame_multiple,
-        frame_offset=media.frame_offset,
-        edit=media.edit,
-        masks=media.masks,
-        size=size_from(spec.size),
-    )
+    return facts_from(spec.media.of_files(), title or spec.title, spec.size)

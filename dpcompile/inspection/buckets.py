@@ -81,3 +81,11 @@ def _size_bucket(
         if not (frames > 1 and length == 1) and frames >= length:
             return buckets[n]
     return None
+
+
+def possible_sizes(rules: Rules, multiple: int) -> tuple[tuple[int, int], ...]:
+    """Width and height of every bucket that these rules can make, whatever the media. Raises Refused."""
+    if rules.size_buckets is not None:
+        return tuple((width, height) for width, height, _frames in rules.size_buckets)
+    made = [_sized(ratio, side, 1, multiple) for side in rules.resolutions for ratio in rules.ratios]
+    return tuple(dict.fromkeys((key.width, key.height) for key in made))

@@ -86,6 +86,12 @@ class Bucket:
     steps: int
     lost: int
 
+    @property
+    def name(self) -> str:
+        """`512x768`, or `512x768x33` for videos."""
+        key = self.key
+        return f"{key.width}x{key.height}" + (f"x{key.frames}" if key.frames > 1 else "")
+
 
 def count(shares: Iterable[Share], batches: Batches) -> tuple[Bucket, ...]:
     """The buckets, images first, then tall before wide. Equal ones of all directories are one."""

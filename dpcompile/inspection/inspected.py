@@ -96,15 +96,9 @@ def _encoded(rules: Rules) -> Rules:
 
 
 def _shown(buckets: Sequence[Bucket]) -> str:
-    shown = [f"{bucket_name(b)} ({b.items} of {b.batch})" for b in buckets[:3]]
+    shown = [f"{b.name} ({b.items} of {b.batch})" for b in buckets[:3]]
     more = f" and {len(buckets) - 3} more" if len(buckets) > 3 else ""
     return ", ".join(shown) + more
-
-
-def bucket_name(bucket: Bucket) -> str:
-    """`512x768`, or `512x768x33` for videos."""
-    key = bucket.key
-    return f"{key.width}x{key.height}" + (f"x{key.frames}" if key.frames > 1 else "")
 
 
 def _nothing_left(report: DatasetReport) -> tuple[str, str]:

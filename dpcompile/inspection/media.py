@@ -19,6 +19,8 @@ class ModelFacts:
     frame_rate: float | None
     pixel_multiple: int
     resize_multiple: int | None = None
+    largest_side: int | None = None
+    """The longest side that the model has positions for, in pixels."""
     frame_multiple: int | None = None
     frame_offset: int = 0
     edit: bool = False

@@ -10,7 +10,7 @@ from dpcompile.diagnostics import Diagnostic
 from dpcompile.inspection.advice import crop_box, cut_away
 from dpcompile.inspection.counting import Bucket
 from dpcompile.inspection.dataset import DatasetReport, Directory
-from dpcompile.inspection.inspected import Inspection, bucket_name
+from dpcompile.inspection.inspected import Inspection
 from dpcompile.inspection.judging import Verdict
 from dpcompile.inspection.text import arithmetic
 from dpcompile.inspection.wordlists import many
@@ -126,7 +126,7 @@ def _bar(bucket: Bucket, most: int) -> str:
     parts = f'<i style="width:{100 * used / most:.2f}%"></i><b style="width:{100 * lost / most:.2f}%"></b>'
     told = f"{many(bucket.items, 'item')} = {bucket.steps} x {bucket.batch}, {lost} lost"
     told = told if bucket.steps else f"{many(bucket.items, 'item')} of {bucket.batch}: not trained"
-    return f"<tr><td class=n>{bucket_name(bucket)}</td><td class=bar><div>{parts}</div></td><td>{told}</td></tr>"
+    return f"<tr><td class=n>{bucket.name}</td><td class=bar><div>{parts}</div></td><td>{told}</td></tr>"
 
 
 def _figure(directory: Directory, verdict: Verdict, inspection: Inspection, shown: Shown) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dpcompile.inspection.counting import Bucket, Sizes
 from dpcompile.inspection.dataset import DatasetReport, Directory
 from dpcompile.inspection.disk import DiskUse
-from dpcompile.inspection.inspected import Inspection, bucket_name
+from dpcompile.inspection.inspected import Inspection
 from dpcompile.inspection.judging import Verdict
 from dpcompile.inspection.schedule import Schedule
 from dpcompile.inspection.wordlists import byte_size, many, rounded
@@ -49,7 +49,7 @@ def _bars(buckets: Sequence[Bucket], width: int) -> Iterator[str]:
     if not buckets:
         yield "  no bucket has any file"
         return
-    names = [bucket_name(bucket) for bucket in buckets]
+    names = [bucket.name for bucket in buckets]
     told = [_told(bucket) for bucket in buckets]
     # Without trailing blanks the longest line is exactly as wide as the terminal.
     room = max(8, width - 2 - max(map(len, names)) - 2 - 2 - max(map(len, told)))

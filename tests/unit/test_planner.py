@@ -210,6 +210,7 @@ def test_inspect_knows_what_the_model_takes() -> None:
         "frame_multiple": 4,
         "frame_offset": 1,
         "resize_multiple": None,
+        "largest_side": None,
         "edit": False,
         "masks": True,
     }

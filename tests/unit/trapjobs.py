@@ -54,6 +54,8 @@ def _in_place(**settings: Any) -> dict[str, Any]:
     return {"type": "precaptioned", "images_url": None, "directories": [directory]}
 
 
+_MIXED = {**_in_place(), "directories": [{"path": _FOLDER, "control_path": "/data/c"}, {"path": "/data/plain"}]}
+
 TRAP_JOBS: Mapping[int, TrapJob] = {
     1: _t("flux", {"model": {"ckpt_path": "/x"}}),
     3: _t("sdxl", {"activation_checkpointing": "false"}, {"activation_checkpointing": False}),
@@ -163,4 +165,6 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     178: _t("z_image", {"adapter": None}, {}),
     180: TrapJob(model="ideogram4", right_model="flux2_klein_4b"),
     179: _t("flux2_dev", {"batch_size": 2}, {"batch_size": 1}),
+    181: _t("auraflow_03", {"resolution": 2048}, {"resolution": 1024}),
+    182: _t("flux", {"batch_size": 2}, {"batch_size": 1, "gradient_accumulation_steps": 1}, dataset=_MIXED, right_dataset=_MIXED),
 }  # fmt: skip

@@ -82,3 +82,24 @@ def test_one_example_a_step_of_an_evaluation(check: JobCheck, training: dict[str
 def test_one_example_a_step_is_what_the_spec_begins_with(check: JobCheck) -> None:
     assert check("flux2_dev").codes == []
     assert check("flux2_dev", launch={"num_gpus": 2}).codes == []
+
+
+PAIRS, PLAIN = {"path": "/data/pairs", "control_path": "/data/c"}, {"path": "/data/plain"}
+
+
+@pytest.mark.parametrize(
+    ("directories", "training", "places"),
+    [
+        ([PAIRS, PLAIN], {"batch_size": 2}, ["/dataset/directories/0/control_path"]),
+        ([PLAIN, PAIRS], {"gradient_accumulation_steps": 4}, ["/dataset/directories/1/control_path"]),
+        ([PAIRS, PLAIN], {"batch_size": 1, "gradient_accumulation_steps": 1}, []),
+        ([PAIRS, {**PAIRS, "path": "/data/more"}], {"batch_size": 2}, []),
+        ([PLAIN], {"batch_size": 2}, []),
+    ],
+)
+def test_edit_pairs_beside_plain_files(
+    check: JobCheck, directories: list[dict[str, Any]], training: dict[str, Any], places: list[str]
+) -> None:
+    data = {"type": "precaptioned", "directories": directories}
+
+    assert check("flux", training, data=data).places("DPC464") == places

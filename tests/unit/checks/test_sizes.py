@@ -148,3 +148,27 @@ def test_no_size_is_proposed_that_takes_no_videos(check: JobCheck) -> None:
 
     assert check("wan13", training, data="videos").only.hint == "Write [512, 512, 5]."
     assert "Write [512, 512, 1]." in [found.hint for found in check("wan13", training, data="images").diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({}, []),
+        ({"resolution": 1024}, []),
+        ({"resolution": 1280}, [("warning", "/training/resolution", "Resolutions up to 1088 stay")]),
+        ({"resolution": 2048}, [("error", "/training/resolution", "Resolutions up to 1088 stay")]),
+        ({"resolution": 1536, "enable_ar_bucket": False}, []),
+        ({"resolution": 1280, "ar_buckets": [1.0]}, []),
+        ({"resolution": 1280, "max_ar": 1.2, "min_ar": 0.8}, []),
+        ({"size_buckets": [[1024, 1024, 1], [1600, 800, 1]]}, [("error", "/training/size_buckets", "1536 pixels")]),
+        ({"size_buckets": [[1536, 800, 1]]}, []),
+        ({"resolution": 1280, "num_ar_buckets": 10**12}, [("warning", "/training/resolution", "Resolutions up to")]),
+    ],
+)
+def test_sides_stay_within_the_positions_that_a_model_has(
+    check: JobCheck, training: dict[str, Any], said: list[tuple[str, str, str]]
+) -> None:
+    found = [d for d in check("auraflow_03", training, data="images").diagnostics if d.code == "DPC463"]
+
+    assert [(d.severity, d.path) for d in found] == [(severity, path) for severity, path, _hint in said]
+    assert all(hint in d.hint for d, (_severity, _path, hint) in zip(found, said, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,19 @@ def d613(f: Path) -> Inspection:
     return inspected(f, f)
 
 
+def pairs_and_plain(f: Path, plain: tuple[int, int] = (64, 64), **options: Any) -> Inspection:
+    image(f / "pairs" / "a.png")
+    image(f / "control" / "a.png", caption=None)
+    image(f / "plain" / "b.png", plain)
+    image(f / "plain" / "c.png", plain)
+    pairs = {"path": str(f / "pairs"), "control_path": str(f / "control")}
+    return inspected(pairs, f / "plain", **options)
+
+
+def d617(f: Path) -> Inspection:
+    return pairs_and_plain(f, train={"gradient_accumulation_steps": 2})
+
+
 def d624(f: Path) -> Inspection:
     image(f / "a.png")
     (f / "b.txt").write_text("x", "utf-8")
@@ -119,6 +133,8 @@ CASES: dict[str, Callable[[Path], Inspection]] = {
     "DPC611": made(lambda f: image(f / "a.png", caption=None), wishes=TRIGGER),
     "DPC613": d613,
     "DPC615": made(lambda f: cut(noise(f / "a.png"), 0.5)),
+    "DPC616": made(lambda f: image(f / "a.png", (128, 64)), facts=replace(IMAGES, largest_side=80)),
+    "DPC617": d617,
     "DPC620": made(lambda f: video(f / "a.mp4", 40, fps=30), facts=VIDEOS, frame_buckets=[1, 33]),
     "DPC621": made(
         lambda f: [image(f / f"{n}.png", (64, 64) if n else (64, 32)) for n in range(5)],
@@ -200,3 +216,47 @@ def test_captions_json_counts_its_captions_and_hides_the_texts(tmp_path: Path) -
 
     assert [bucket.items for bucket in seen.train.buckets] == [6]
     assert [verdict.why for _directory, verdict in seen.train.verdicts] == [None, "caption missing"]
+
+
+@pytest.mark.parametrize(
+    ("most", "resolution", "told"), [(80, 64, True), (96, 64, False), (96, 80, True), (None, 512, False)]
+)
+def test_sides_that_media_come_to(tmp_path: Path, most: int | None, resolution: int, told: bool) -> None:
+    """Ratios up to 2: a wide picture at 64 becomes 96 x 48."""
+    image(tmp_path / "a.png", (128, 64))
+    image(tmp_path / "b.png", (64, 64))
+
+    found = inspected(tmp_path, facts=replace(IMAGES, largest_side=most), resolutions=[resolution])
+
+    assert ("DPC616" in codes(found)) is told
+    assert not told or all(
+        "1 bucket with 1 file has a side" in d.message for d in found.diagnostics if d.code == "DPC616"
+    )
+
+
+def test_sides_of_buckets_that_are_not_trained_are_no_matter(tmp_path: Path) -> None:
+    image(tmp_path / "a.png", (128, 64))
+    for n in range(2):
+        image(tmp_path / f"{n}.png")
+
+    found = inspected(tmp_path, facts=replace(IMAGES, largest_side=80), train={"micro_batch_size_per_gpu": 2})
+
+    assert "DPC621" in codes(found)
+    assert "DPC616" not in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("plain", "options", "told"),
+    [
+        ((64, 64), {"train": {"micro_batch_size_per_gpu": 3}}, True),
+        ((64, 64), {}, False),  # one example a step
+        ((64, 64), {"ranks": 3}, False),  # each group of GPUs has one
+        ((64, 64), {"train": {"gradient_accumulation_steps": 3}}, True),
+        ((128, 64), {"train": {"gradient_accumulation_steps": 1}}, False),
+        ((128, 64), {"train": {"gradient_accumulation_steps": 2}}, False),  # in other buckets
+    ],
+)
+def test_pairs_and_plain_files_that_meet(
+    tmp_path: Path, plain: tuple[int, int], options: dict[str, Any], told: bool
+) -> None:
+    assert ("DPC617" in codes(pairs_and_plain(tmp_path, plain, **options))) is told

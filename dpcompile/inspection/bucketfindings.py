@@ -1,0 +1,47 @@
+"""What is wrong with a bucket as a whole: sizes beyond the model's, and edit pairs beside plain files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dpcompile.codes import finding
+from dpcompile.diagnostics import Diagnostic
+from dpcompile.inspection.buckets import BucketKey
+from dpcompile.inspection.counting import Bucket
+from dpcompile.inspection.dataset import DatasetReport
+from dpcompile.inspection.media import ModelFacts
+from dpcompile.inspection.wordlists import many, some, verb
+
+
+def bucket_findings(report: DatasetReport, facts: ModelFacts, shown: str) -> Iterator[Diagnostic]:
+    """Everything about the buckets that are trained; `shown` is what the user calls the dataset."""
+    trained = [bucket for bucket in report.buckets if bucket.steps]
+    yield from _too_long(trained, facts, shown)
+    yield from _mixed(trained, report, shown)
+
+
+def _too_long(trained: list[Bucket], facts: ModelFacts, shown: str) -> Iterator[Diagnostic]:
+    most = facts.largest_side
+    if most is None or not (long := [b for b in trained if max(facts.sides(b.key.width, b.key.height)) > most]):
+        return
+    text = f"{many(len(long), 'bucket')} with {many(sum(b.files for b in long), 'file')} "
+    text += f"{verb(long, 'has', 'have')} a side above {most} pixels, as far as {facts.title} knows positions: "
+    text += f"the run fails at such a batch, or trains it with its parts misplaced: {some(b.name for b in long)}"
+    yield finding("DPC616", "", text, "Lower the resolution, or take the longest shapes out of it.", file=shown)
+
+
+def _mixed(trained: list[Bucket], report: DatasetReport, shown: str) -> Iterator[Diagnostic]:
+    """The first example of a step decides which parts all have (utils/dataset.py:1002-1013)."""
+    pairs, plain = (_keys(report, edit=edit) for edit in (True, False))
+    mixed = [b for b in trained if b.key in pairs & plain and b.batch > report.batches.ranks]
+    if mixed:
+        text = f"{some(b.name for b in mixed)} {verb(mixed, 'takes', 'take')} edit pairs and plain files, with several "
+        text += "examples a step: where a step has both, the trainer fails, or trains the pairs without control images"
+        hint = "Let a step have one example, or train pairs and plain files in runs of their own."
+        yield finding("DPC617", "", text, hint, file=shown)
+
+
+def _keys(report: DatasetReport, *, edit: bool) -> set[BucketKey]:
+    """The buckets that folders with control images fill, or those without."""
+    chosen = [each for each in report.directories if (each.rules.control_path is not None) is edit]
+    return {key for each in chosen for verdict in each.trained for key in verdict.buckets}
