@@ -15,6 +15,7 @@ from dpcompile.checks import (
     memory,
     model,
     monitoring,
+    noise,
     optimizer,
     output,
     saving,
@@ -28,6 +29,7 @@ Check = Callable[[Facts], Iterator[Diagnostic]]
 
 CHECKS: tuple[Check, ...] = (
     *model.CHECKS,
+    *noise.CHECKS,
     *adapter.CHECKS,
     *optimizer.CHECKS,
     *schedule.CHECKS,

@@ -1,4 +1,4 @@
-"""The [model] table, and what it is computed in: timesteps, losses, number formats, paths."""
+"""The [model] table, and what it is computed in: losses, number formats, paths."""
 
 from __future__ import annotations
 
@@ -22,25 +22,6 @@ def trainable(facts: Facts) -> Iterator[Diagnostic]:
         hint = "Choose another model. With a trainer in which that is mended, use a spec of your own that extends "
         hint += f"{facts.spec.name} and says capabilities: {{fails: null}}."
         yield facts.in_job("DPC462", ("model_type",), text, hint)
-
-
-def timestep_range(facts: Facts) -> Iterator[Diagnostic]:
-    """min_t >= max_t leaves nothing to sample from: RuntimeError at the first step (utils/common.py:149-160)."""
-    low, high = facts.in_model("min_t"), facts.in_model("max_t")
-    if low is None or high is None or low < high:
-        return
-    asked = [name for name in ("min_t", "max_t") if facts.asked("train", "model", name)]
-    of_spec = f" of the model spec {facts.spec.name}"
-    text = f"min_t {low}{of_spec if asked == ['max_t'] else ''} is not below "
-    text += f"max_t {high}{of_spec if asked == ['min_t'] else ''}: no timestep is left to train on"
-    own = facts.spec.merged.get("defaults", {}).get("model", {})
-    hint = "Use 0 <= min_t < max_t <= 1, for example "
-    hint += f"min_t {own.get('min_t', 0.0)} and max_t {own.get('max_t', 0.875)}."
-    if asked == ["min_t"]:
-        hint = f"Set min_t below {high}."
-    elif asked == ["max_t"]:
-        hint = f"Set max_t above {low}."
-    yield facts.at("DPC417", ("train", "model", asked[0] if asked else "max_t"), text, hint)
 
 
 def float16(facts: Facts) -> Iterator[Diagnostic]:
@@ -103,7 +84,6 @@ def relative_paths(facts: Facts) -> Iterator[Diagnostic]:
 
 CHECKS = (
     trainable,
-    timestep_range,
     float16,
     float8_base,
     float8_adapter,
