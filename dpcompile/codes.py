@@ -253,6 +253,7 @@ _WARNINGS = {
     460: "a full fine-tune that is saved without parts of the model",
     462: "a model that the trainer fails on, whatever the settings",
     464: "edit pairs and plain files that may meet in a step",
+    465: "a part of the loss that does not follow all settings",
 }
 _NOTES = {
     215: "another name for a setting",

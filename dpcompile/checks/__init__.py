@@ -12,6 +12,7 @@ from dpcompile.checks import (
     evaluation,
     exclusions,
     launch,
+    losses,
     memory,
     model,
     monitoring,
@@ -30,6 +31,7 @@ Check = Callable[[Facts], Iterator[Diagnostic]]
 CHECKS: tuple[Check, ...] = (
     *model.CHECKS,
     *noise.CHECKS,
+    *losses.CHECKS,
     *adapter.CHECKS,
     *optimizer.CHECKS,
     *schedule.CHECKS,

@@ -1,4 +1,4 @@
-"""The [model] table, and what it is computed in: losses, number formats, paths."""
+"""The [model] table: whether the model can be trained, number formats, paths."""
 
 from __future__ import annotations
 
@@ -54,15 +54,6 @@ def float8_adapter(facts: Facts) -> Iterator[Diagnostic]:
         yield facts.at("DPC429", _ADAPTER_DTYPE, text, 'Use "bfloat16".')
 
 
-def losses(facts: Facts) -> Iterator[Diagnostic]:
-    """Some types compute their own loss and never look at these keys (models/sdxl.py:639, models/base.py:424-429)."""
-    for name in facts.table("train"):
-        field = facts.trainer.scopes["root"].get(name)
-        if field is not None and facts.spec.toml_type in field.schema.get("x-not-models", ()):
-            text = f"{facts.spec.title} computes its own loss and never reads {name}"
-            yield facts.at("DPC431", ("train", name), text, "Take it out.")
-
-
 def relative_paths(facts: Facts) -> Iterator[Diagnostic]:
     """A relative path is looked up below the trainer's folder, where the worker starts it."""
     tables: tuple[tuple[KeyPath, Mapping[str, Field]], ...] = (
@@ -87,6 +78,5 @@ CHECKS = (
     float16,
     float8_base,
     float8_adapter,
-    losses,
     relative_paths,
 )

@@ -113,7 +113,7 @@ def longest_sides(facts: Facts) -> Iterator[Diagnostic]:
         return
     sized = facts.in_dataset("size_buckets")[0] if facts.in_dataset("size_buckets")[1] else None
     key = sized or facts.in_dataset("resolutions")[0]
-    sizes = _possible_sizes(facts)
+    sizes = sizes_of(facts)
     if not (long := [size for size in sizes if max(size) > most]):
         return
     width, height = max(long, key=max)
@@ -124,8 +124,8 @@ def longest_sides(facts: Facts) -> Iterator[Diagnostic]:
     yield found if sized or len(long) == len(sizes) else replace(found, severity="warning")
 
 
-def _possible_sizes(facts: Facts, **instead: object) -> tuple[tuple[int, int], ...]:
-    """Every size that a folder's settings can make; none where the trainer would stop at them."""
+def sizes_of(facts: Facts, **instead: object) -> tuple[tuple[int, int], ...]:
+    """Width and height of every bucket that a folder's settings can make; none where the trainer stops at them."""
     values = {name: value for name in _SHAPES if (value := facts.in_dataset(name)[1]) is not None} | instead
     if "num_ar_buckets" in values:
         values["num_ar_buckets"] = min(values["num_ar_buckets"], _MOST_RATIOS)
@@ -140,7 +140,7 @@ def _within(facts: Facts, most: int) -> str:
     """The largest resolution that stays within what the model knows, in words."""
     multiple = facts.spec.media.pixel_multiple
     for side in range(most // multiple * multiple, 0, -multiple):
-        if max(map(max, _possible_sizes(facts, resolutions=[side])), default=0) <= most:
+        if max(map(max, sizes_of(facts, resolutions=[side])), default=0) <= most:
             return f"Resolutions up to {side} stay within that with these shapes."
     return "Take shapes that are nearer to a square."
 

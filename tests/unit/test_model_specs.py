@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from dpcompile.resources import DataDirs
 from dpcompile.schema import strict_validator
 from dpcompile.spec import merge
+from dpcompile.trainer import MEDIA_KEYS
 
 DIRS = DataDirs.default()
 SCHEMA: dict[str, Any] = json.loads((DIRS.schemas / "model_spec.schema.json").read_text("utf-8"))
@@ -183,6 +184,9 @@ def test_fields_speak_of_keys_and_values_that_there_are(name: str) -> None:
         for other, value in field.get("x-needs", {}).get("root", {}).items():
             known = value_schema(TRAINER["properties"][other])
             assert list(strict_validator(known).iter_errors(value)) == [], key
+        for place in field.get("x-adds-loss", {}).get("ignores", ()):
+            scope, _, other = place.partition(".")
+            assert other in (TRAINER["properties"] if scope == "root" else MEDIA_KEYS), key
         for value in field.get("x-discouraged", {}):
             assert list(strict_validator(value_schema(field)).iter_errors(value)) == [], key
 

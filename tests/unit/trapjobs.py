@@ -167,4 +167,5 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     179: _t("flux2_dev", {"batch_size": 2}, {"batch_size": 1}),
     181: _t("auraflow_03", {"resolution": 2048}, {"resolution": 1024}),
     182: _t("flux", {"batch_size": 2}, {"batch_size": 1, "gradient_accumulation_steps": 1}, dataset=_MIXED, right_dataset=_MIXED),
+    183: _t("anima_base", {"multiscale_loss_weight": 0.5, "directory": {"mask_path": "/data/m"}}, {"directory": {"mask_path": "/data/m"}}),
 }  # fmt: skip
