@@ -107,6 +107,7 @@ _DATASET_ERRORS = {
     615: "a file that cannot be decoded",
     616: "a size beyond what the model has positions for",
     617: "edit pairs and plain files in one step",
+    618: "videos with and without sound in one batch",
 }
 _DATASET_WARNINGS = {
     620: "a video that is too short",
@@ -129,6 +130,7 @@ _DATASET_NOTES = {
     627: "media that are enlarged",
     628: "a video that is trained in part",
     638: "an epoch that several resolutions make longer",
+    639: "videos without sound, for a model that trains it",
 }
 # What only a run shows; the worker tells these.
 _RUN = {

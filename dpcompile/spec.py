@@ -38,6 +38,8 @@ class Media:
     masks: bool
     resize_multiple: int | None = None
     """The multiple that media are resized to in the end, where it is not `pixel_multiple`."""
+    sound: bool = False
+    """Whether the sound of videos is trained. The videos of a micro batch must have some all, or none."""
     largest_side: int | None = None
     """The longest side that the model has positions for, in pixels; None where there is no end to them."""
     size_buckets: tuple[tuple[int, int, int], ...] | None = None
@@ -157,6 +159,7 @@ def _media(value: Mapping[str, Any]) -> Media:
         edit=bool(value.get("edit")),
         masks=bool(value.get("masks")),
         resize_multiple=value.get("resize_multiple"),
+        sound=bool(value.get("sound")),
         largest_side=value.get("largest_side"),
         size_buckets=tuple(map(tuple, sizes)) if (sizes := value.get("size_buckets")) else None,
     )

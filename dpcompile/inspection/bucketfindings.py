@@ -1,4 +1,4 @@
-"""What is wrong with a bucket as a whole: sizes beyond the model's, and edit pairs beside plain files."""
+"""What is wrong with a bucket as a whole: sizes beyond the model's, and files that cannot share a batch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dpcompile.inspection.buckets import BucketKey
 from dpcompile.inspection.counting import Bucket
 from dpcompile.inspection.dataset import DatasetReport
 from dpcompile.inspection.media import ModelFacts
+from dpcompile.inspection.saying import what
 from dpcompile.inspection.wordlists import many, some, verb
 
 
@@ -18,6 +19,8 @@ def bucket_findings(report: DatasetReport, facts: ModelFacts, shown: str) -> Ite
     trained = [bucket for bucket in report.buckets if bucket.steps]
     yield from _too_long(trained, facts, shown)
     yield from _mixed(trained, report, shown)
+    if facts.sound:
+        yield from _sound(trained, report, facts, shown)
 
 
 def _too_long(trained: list[Bucket], facts: ModelFacts, shown: str) -> Iterator[Diagnostic]:
@@ -39,6 +42,24 @@ def _mixed(trained: list[Bucket], report: DatasetReport, shown: str) -> Iterator
         text += "examples a step: where a step has both, the trainer fails, or trains the pairs without control images"
         hint = "Let a step have one example, or train pairs and plain files in runs of their own."
         yield finding("DPC617", "", text, hint, file=shown)
+
+
+def _sound(trained: list[Bucket], report: DatasetReport, facts: ModelFacts, shown: str) -> Iterator[Diagnostic]:
+    """Videos of a micro batch must have the same parts, sound among them (models/minimax_h3.py:664)."""
+    videos = [v for _directory, v in report.verdicts if v.buckets and v.buckets[0].frames > 1]
+    silent = [v for v in videos if not v.item.probe.sound]
+    heard = {key for v in videos if v.item.probe.sound for key in v.buckets}
+    unheard = {key for v in silent for key in v.buckets}
+    mixed = [b for b in trained if b.key in heard & unheard and report.batches.micro(b.key) > 1]
+    if mixed:
+        text = (
+            f"some videos of {some(b.name for b in mixed)} have sound and some have none, and a batch takes several: "
+        )
+        text += "the trainer fails at the first batch that has both"
+        yield finding("DPC618", "", text, "Set micro_batch_size_per_gpu to 1, or give all videos sound.", file=shown)
+    elif silent and heard:
+        text = f"{facts.title} trains sound too, and {what(silent)} {verb(silent, 'has', 'have')} none"
+        yield finding("DPC639", "", text, "They are trained as pictures alone.", file=shown)
 
 
 def _keys(report: DatasetReport, *, edit: bool) -> set[BucketKey]:

@@ -25,6 +25,8 @@ class ModelFacts:
     frame_offset: int = 0
     edit: bool = False
     masks: bool = True
+    sound: bool = False
+    """Whether the sound of videos is trained."""
     size: ModelSize = field(default=ModelSize(), compare=False)
 
     def sides(self, width: float, height: float) -> tuple[int, int]:
@@ -76,6 +78,8 @@ class Probe:
     """Why it cannot be opened; the trainer skips it."""
     broken: str = ""
     """Why it opens and yet cannot be decoded; the trainer fails on it while it caches."""
+    sound: bool = False
+    """Whether a video has a track of sound."""
     size: int = 0
     """Bytes on disk."""
 

@@ -60,6 +60,7 @@ def _probe(container: InputContainer, stream: VideoStream, name: str, size: int)
         turned=turned,
         counted=counted,
         broken=broken,
+        sound=bool(container.streams.audio),
         size=size,
     )
 

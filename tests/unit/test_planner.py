@@ -213,6 +213,7 @@ def test_inspect_knows_what_the_model_takes() -> None:
         "largest_side": None,
         "edit": False,
         "masks": True,
+        "sound": False,
     }
 
 

@@ -21,6 +21,7 @@ VIDEOS = ModelFacts(
     title="Wan", images=True, videos=True, frame_rate=16, pixel_multiple=16, frame_multiple=4, frame_offset=1
 )
 VIDEOS_ONLY = ModelFacts(title="Wan I2V", images=False, videos=True, frame_rate=16, pixel_multiple=16)
+SOUND = ModelFacts(title="MiniMax H3", images=True, videos=True, frame_rate=24, pixel_multiple=16, sound=True)
 TOP: dict[str, Any] = {"resolutions": [64], "enable_ar_bucket": True, "min_ar": 0.5, "max_ar": 2.0, "num_ar_buckets": 7}
 
 
@@ -38,18 +39,33 @@ def captioned(path: Path, caption: str | None = "ohwx, a cat") -> Path:
     return path
 
 
-def video(path: Path, frames: int, fps: int = 16, size: tuple[int, int] = (64, 64), codec: str = "mpeg4") -> Path:
-    """A video with a caption beside it."""
+def video(
+    path: Path,
+    frames: int,
+    fps: int = 16,
+    size: tuple[int, int] = (64, 64),
+    codec: str = "mpeg4",
+    *,
+    sound: bool = False,
+) -> Path:
+    """A video with a caption beside it; its sound is silence."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(codec, rate=Fraction(fps))
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        track: Any = container.add_stream("aac", rate=32000) if sound else None
         for _ in range(frames):
             frame = av.VideoFrame(*size, "yuv420p")
             for plane in frame.planes:
                 plane.update(bytes(plane.buffer_size))  # it would hold whatever lay in memory
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+        if track is not None:
+            silence = av.AudioFrame(format="fltp", layout="stereo", samples=1024)
+            silence.sample_rate = 32000
+            for channel in silence.planes:
+                channel.update(bytes(channel.buffer_size))
+            container.mux([*track.encode(silence), *track.encode()])
     return captioned(path)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from dpcompile.inspection.inspected import Inspection
 from dpcompile.inspection.rules import Refused
 from dpcompile.inspection.saying import Wishes
-from tests.unit.inspection.support import IMAGES, VIDEOS, VIDEOS_ONLY, captioned, codes, image, inspected, video
+from tests.unit.inspection.support import IMAGES, SOUND, VIDEOS, VIDEOS_ONLY, captioned, codes, image, inspected, video
 
 TRIGGER = Wishes(missing_caption="error", trigger="ohwx")
 
@@ -88,6 +88,12 @@ def d617(f: Path) -> Inspection:
     return pairs_and_plain(f, train={"gradient_accumulation_steps": 2})
 
 
+def some_with_sound(f: Path, sound: tuple[bool, ...] = (True, False), **train: Any) -> Inspection:
+    for n, heard in enumerate(sound):
+        video(f / f"{n}.mp4", 40, fps=24, sound=heard)
+    return inspected(f, facts=SOUND, frame_buckets=[1, 34], train=train)
+
+
 def d624(f: Path) -> Inspection:
     image(f / "a.png")
     (f / "b.txt").write_text("x", "utf-8")
@@ -135,6 +141,7 @@ CASES: dict[str, Callable[[Path], Inspection]] = {
     "DPC615": made(lambda f: cut(noise(f / "a.png"), 0.5)),
     "DPC616": made(lambda f: image(f / "a.png", (128, 64)), facts=replace(IMAGES, largest_side=80)),
     "DPC617": d617,
+    "DPC618": lambda f: some_with_sound(f, micro_batch_size_per_gpu=2),
     "DPC620": made(lambda f: video(f / "a.mp4", 40, fps=30), facts=VIDEOS, frame_buckets=[1, 33]),
     "DPC621": made(
         lambda f: [image(f / f"{n}.png", (64, 64) if n else (64, 32)) for n in range(5)],
@@ -158,6 +165,7 @@ CASES: dict[str, Callable[[Path], Inspection]] = {
     "DPC636": made(lambda f: image(f / "a.png", caption=" ")),
     "DPC637": made(lambda f: video(f / "a.webm", 40, codec="libvpx"), facts=VIDEOS, frame_buckets=[1, 33]),
     "DPC638": made(lambda f: image(f / "a.png", (128, 128)), resolutions=[64, 128]),
+    "DPC639": some_with_sound,
 }
 
 
@@ -260,3 +268,21 @@ def test_pairs_and_plain_files_that_meet(
     tmp_path: Path, plain: tuple[int, int], options: dict[str, Any], told: bool
 ) -> None:
     assert ("DPC617" in codes(pairs_and_plain(tmp_path, plain, **options))) is told
+
+
+@pytest.mark.parametrize(
+    ("sound", "train", "told"),
+    [
+        ((True, True), {"micro_batch_size_per_gpu": 2}, set()),
+        ((False, False), {"micro_batch_size_per_gpu": 2}, set()),
+        ((True, False), {"micro_batch_size_per_gpu": 2}, {"DPC618"}),
+        ((True, False), {"micro_batch_size_per_gpu": 1, "gradient_accumulation_steps": 2}, {"DPC639"}),
+        ((True, False), {"micro_batch_size_per_gpu": [[64, 2]]}, {"DPC618"}),
+    ],
+)
+def test_videos_with_and_without_sound(
+    tmp_path: Path, sound: tuple[bool, ...], train: dict[str, Any], told: set[str]
+) -> None:
+    assert codes(some_with_sound(tmp_path, sound, **train)) & {"DPC618", "DPC639"} == told
+    silent = inspected(tmp_path, facts=VIDEOS, frame_buckets=[1, 25], train=train)
+    assert not codes(silent) & {"DPC618", "DPC639"}
