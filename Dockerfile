@@ -10,16 +10,17 @@ ENV DEBIAN_FRONTEND=noninteractive \
     # At DEBUG, its own choice, RunPod's SDK prints jobs with their tokens.
     RUNPOD_LOG_LEVEL=INFO \
     PYTHONPATH=/opt/dpcompile \
-    PATH=/opt/venv/bin:$PATH
+    # `python` is the worker's; `deepspeed`, which starts the trainer, is the trainer's own.
+    TRAINER_PYTHON=/opt/trainer/bin/python \
+    PATH=/opt/worker/bin:/opt/trainer/bin:$PATH
 
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
 # hadolint ignore=DL3008
 RUN apt-get update && \
     apt-get install -y --no-install-recommends build-essential ca-certificates curl ffmpeg git openmpi-bin \
-        libopenmpi-dev pdsh python3-dev python3-venv && \
-    rm -rf /var/lib/apt/lists/* && \
-    python3 -m venv /opt/venv
+        libopenmpi-dev pdsh python3-dev python3-pip python3-venv && \
+    rm -rf /var/lib/apt/lists/*
 
 # The trainer, at the commit whose settings dpcompile knows (schemas/diffusion_pipe.train.schema.json).
 ARG TRAINER_COMMIT=8f83dbf25d03219df705570ec03e62be04bc402f
@@ -29,16 +30,24 @@ RUN git init -q /opt/diffusion_pipe && \
     git -C /opt/diffusion_pipe submodule update -q --init --recursive --depth 1 && \
     echo "$TRAINER_COMMIT" > /opt/diffusion_pipe/.commit
 
+# PyTorch is shared. The rest is not: the trainer and the worker want other versions of transformers and of the Hub's client.
 ARG TORCH_VERSION=2.9.1
+# hadolint ignore=DL3013
+RUN python3 -m pip install --break-system-packages "torch==$TORCH_VERSION" torchvision torchaudio && \
+    python3 -m venv --system-site-packages /opt/trainer && \
+    python3 -m venv --system-site-packages /opt/worker
+
 ARG FLASH_ATTN_WHEEL=
 # hadolint ignore=DL3013
-RUN pip install "torch==$TORCH_VERSION" torchvision torchaudio && \
-    # From 0.39 on, diffusers hands Qwen-Image's rotary embedding another argument than the trainer does.
-    pip install -r /opt/diffusion_pipe/requirements.txt "diffusers<0.39" && \
-    if [ -n "$FLASH_ATTN_WHEEL" ]; then pip install --no-deps "$FLASH_ATTN_WHEEL"; fi
+RUN /opt/trainer/bin/pip install -r /opt/diffusion_pipe/requirements.txt \
+        # 5 lacks a class that Hunyuan Image's code imports, and takes no adapter from PEFT, as SDXL's are made.
+        "transformers<5" \
+        # From 0.39 on, diffusers hands Qwen-Image's rotary embedding another argument than the trainer does.
+        "diffusers<0.39" && \
+    if [ -n "$FLASH_ATTN_WHEEL" ]; then /opt/trainer/bin/pip install --no-deps "$FLASH_ATTN_WHEEL"; fi
 
 COPY . /opt/dpcompile
-RUN pip install -e '/opt/dpcompile[worker,inspect,caption]'
+RUN /opt/worker/bin/pip install -e '/opt/dpcompile[worker,inspect,caption]'
 
 WORKDIR /opt/dpcompile
 CMD ["/opt/dpcompile/worker/start.sh"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import socket
@@ -12,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 
 from worker.errors import StepFailed
+from worker.filelock import take
 
 NAME = "lock"
 _TRIES, _PAUSE_SECONDS = 10, 0.1
-_UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class JobLock:
@@ -44,23 +42,14 @@ class JobLock:
 
     def _take(self, descriptor: int) -> None:
         for left in reversed(range(_TRIES)):  # `status` holds it for a moment when it looks
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not left:
-                    raise StepFailed(
-                        "DPC703",
-                        f"another worker is running this job{_holder(descriptor)}",
-                        "Wait for it, stop it, or give this job another id.",
-                    ) from None
+            outcome = take(descriptor)
+            if outcome != "held":
+                self.supported = outcome == "taken"
+                return
+            if left:
                 time.sleep(_PAUSE_SECONDS)
-            except OSError as error:
-                if error.errno not in _UNSUPPORTED:
-                    raise
-                self.supported = False
-                return
-            else:
-                return
+        hint = "Wait for it, stop it, or give this job another id."
+        raise StepFailed("DPC703", f"another worker is running this job{_holder(descriptor)}", hint)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -81,14 +70,11 @@ def is_locked(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return take(descriptor, shared=True) == "held"
     except OSError:
         return False
     finally:
         os.close(descriptor)
-    return False
 
 
 def _holder(descriptor: int) -> str:

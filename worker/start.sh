@@ -4,12 +4,14 @@
 #
 # NETWORK_VOLUME   the root of the volume; else /runpod-volume, else /workspace
 # TRAINER_SOURCE   the image's copy of diffusion-pipe; WEIGHTS_SOURCE its folder of weights, if it has any
+# TRAINER_PYTHON   the Python that the trainer runs in; else that of the worker
 # FLASH_ATTN_WHEEL a wheel (path or address) that is installed where flash_attn is missing
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 trainer_source=${TRAINER_SOURCE:-/opt/diffusion_pipe}
 weights_source=${WEIGHTS_SOURCE:-/opt/weights}
+trainer_python=${TRAINER_PYTHON:-python}
 
 say() { printf 'start.sh: %s\n' "$1" >&2; }
 fail() {
@@ -77,11 +79,11 @@ put_weights() {
 }
 
 see_to_flash_attention() {
-    if [ -z "${FLASH_ATTN_WHEEL:-}" ] || python -c 'import flash_attn' 2>/dev/null; then
+    if [ -z "${FLASH_ATTN_WHEEL:-}" ] || "$trainer_python" -c 'import flash_attn' 2>/dev/null; then
         return
     fi
     say "installing flash-attention"
-    python -m pip install --quiet --no-deps "$FLASH_ATTN_WHEEL" ||
+    "$trainer_python" -m pip install --quiet --no-deps "$FLASH_ATTN_WHEEL" ||
         say "flash-attention cannot be installed from FLASH_ATTN_WHEEL: models that need it will not train"
 }
 

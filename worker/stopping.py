@@ -45,6 +45,11 @@ class Stop:
             self._wake.put(None)  # for the next one who waits
         return True
 
+    def pause(self, seconds: float) -> None:
+        """Sleeps; raises Stopped as soon as the run has to stop."""
+        self.wait(seconds)
+        self.check()
+
     def check(self) -> None:
         """Raises Stopped when the run has to stop: call it between pieces of work, a second apart at most."""
         if self._requested:

@@ -140,6 +140,20 @@ def test_a_wheel_that_cannot_be_installed_is_told_and_the_worker_starts(image: P
     assert "flash-attention cannot be installed from FLASH_ATTN_WHEEL" in done.stderr
 
 
+def test_the_wheel_is_for_the_trainer_s_python(image: Path, tmp_path: Path) -> None:
+    volume, said = tmp_path / "volume", tmp_path / "said"
+    volume.mkdir()
+    trainer = image / "trainer-python"
+    trainer.write_text(f'#!/bin/sh\necho "$*" >> "{said}"\n[ "$1" != -c ]\n', "utf-8")
+    trainer.chmod(0o755)
+    start(image, volume)
+
+    done = start(image, volume, TRAINER_PYTHON=str(trainer), FLASH_ATTN_WHEEL="/a.whl")
+
+    assert (done.returncode, done.stderr) == (0, "start.sh: installing flash-attention\n")
+    assert said.read_text("utf-8").splitlines() == ["-c import flash_attn", "-m pip install --quiet --no-deps /a.whl"]
+
+
 def test_its_exit_code_is_the_worker_s(image: Path, tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()

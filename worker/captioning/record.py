@@ -7,7 +7,6 @@ prompt, by another captioner, for real after a rehearsal) and the latter are lef
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from worker.filelock import take_patiently
 from worker.stopping import Stop
 
 
@@ -70,16 +70,7 @@ def one_at_a_time(folder: Path, stop: Stop, waiting: Callable[[], None]) -> Iter
     """Keeps two workers from captioning one dataset. A killed holder holds it no longer."""
     aside = aside_of(folder)
     aside.mkdir(parents=True, exist_ok=True)
-    told = False
     with (aside / "lock").open("a") as handle:
-        while True:
-            stop.check()
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    waiting()
-                    told = True
-                stop.wait(0.5)
+        stop.check()
+        take_patiently(handle, tell=waiting, pause=lambda: stop.pause(0.5))
         yield

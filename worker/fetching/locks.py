@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from worker.errors import StepFailed
 from worker.fetching.progress import Watch
+from worker.filelock import take_patiently
 
 _POLL = 0.25  # seconds
 
@@ -23,24 +23,19 @@ def locked(path: Path, watch: Watch, *, what: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        told = False
-        while not _take(descriptor):
-            if not told:
-                watch.note(f"waiting for another worker that has {what} in hand")
-                told = True
-            try:
-                watch.pause(_POLL)
-            except StepFailed as error:
-                hint = "Run the job again later, or look whether that worker hangs."
-                raise StepFailed("DPC718", f"another worker has had {what} in hand all the time", hint) from error
+        take_patiently(
+            descriptor,
+            tell=lambda: watch.note(f"waiting for another worker that has {what} in hand"),
+            pause=lambda: _pause(watch, what),
+        )
         yield
     finally:
         os.close(descriptor)  # and the lock with it
 
 
-def _take(descriptor: int) -> bool:
+def _pause(watch: Watch, what: str) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        watch.pause(_POLL)
+    except StepFailed as error:
+        hint = "Run the job again later, or look whether that worker hangs."
+        raise StepFailed("DPC718", f"another worker has had {what} in hand all the time", hint) from error

@@ -7,8 +7,6 @@ trainer, which takes every .safetensors file that it finds in a model's folder (
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -19,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from worker.filelock import take_patiently
 from worker.modelstore.sources import Found, Source, destination
 from worker.stopping import Stop
 
 _MARKER_VERSION = 1
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,26 +105,8 @@ class Store:
         place = self._books / "locks" / f"{self._key(source)}.lock"
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("a") as handle:
-            yield _take(handle.fileno(), stop, waiting)
-
-
-def _take(handle: int, stop: Stop, waiting: Callable[[], None]) -> bool:
-    told = False
-    while True:
-        stop.check()
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not told:
-                waiting()
-                told = True
-            stop.wait(0.5)
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                return False
-            raise
-        else:
-            return True
+            stop.check()
+            yield take_patiently(handle, tell=waiting, pause=lambda: stop.pause(0.5))
 
 
 def _stamp(path: Path) -> list[int] | None:

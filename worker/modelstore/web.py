@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from worker.filelock import take_patiently
 from worker.modelstore.sources import WantedFile
 
 Failure = dict[str, Any]
@@ -42,18 +45,41 @@ def download(source: dict[str, Any], _file: WantedFile, path: Path) -> Failure |
     part, tag = path.with_name("part"), path.with_name("etag")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("ab") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)  # the child of a worker that was killed may still be at it
+        with _own(part) as stream:
             failure = _receive(source["url"], stream, tag)
+            if failure is None:
+                stream.flush()
+                part.replace(path)
     except requests.RequestException as error:
         return _network(error)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return {"kind": "disk_full" if full else "not_writable", "detail": str(error.filename or error)}
     if failure is None:
-        part.replace(path)
         tag.unlink(missing_ok=True)
     return failure
+
+
+@contextlib.contextmanager
+def _own(part: Path) -> Iterator[IO[bytes]]:
+    """The part of a download, at its end and locked: the child of a worker that was killed may still be at it.
+
+    If that one has put it in place meanwhile, what is open here is the whole file and no part any more.
+    """
+    while True:
+        with part.open("ab") as stream:
+            take_patiently(stream, tell=lambda: None, pause=lambda: time.sleep(0.2))
+            if _is_at(part, stream):
+                stream.seek(0, os.SEEK_END)
+                yield stream
+                return
+
+
+def _is_at(path: Path, stream: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _receive(url: str, stream: Any, tag: Path) -> Failure | None:

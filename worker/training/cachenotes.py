@@ -11,11 +11,10 @@ at each start.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from glob import escape
 from itertools import count
@@ -24,6 +23,7 @@ from typing import IO, Any, Protocol
 
 from worker.atomicfile import write_whole
 from worker.errors import StepFailed
+from worker.filelock import take
 from worker.training.encoding import differences
 
 _VERSION = 1
@@ -60,19 +60,20 @@ def encoded_alike(
             try:
                 each = _look_at(folder, folder / "cache" / name, settings)
                 lock = held.enter_context(each.cache.with_name(f".{name}.in-use").open("w"))
+                goes = each.there and (anew or bool(each.changes))
+                outcome = take(lock, shared=not goes)
             except OSError as error:
                 raise _failed(folder, error) from error
-            goes = each.there and (anew or bool(each.changes))
-            if not _lock(lock, fcntl.LOCK_EX if goes else fcntl.LOCK_SH):
+            if outcome == "held":
                 raise _needed_by_another(each)
             seen.append(replace(each, lock=lock, goes=goes))
         for each in seen:  # nothing is taken away before all can be
             try:
                 _prepare(each, settings, tell)
+                if each.lock is not None:
+                    take(each.lock, shared=True)
             except OSError as error:
                 raise _failed(each.folder, error) from error
-            if each.lock is not None:
-                _lock(each.lock, fcntl.LOCK_SH)
         yield
 
 
@@ -163,13 +164,3 @@ def _remove_leftovers(cache: Path) -> None:
     real = cache.resolve()
     for name in real.parent.glob(f".{escape(real.name)}.removed-*"):
         shutil.rmtree(name, ignore_errors=True)
-
-
-def _lock(file: IO[str], kind: int) -> bool:
-    """Takes the lock, in place of the one that is held. On a volume without locks nobody can know better."""
-    with suppress(OSError):
-        try:
-            fcntl.flock(file.fileno(), kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True

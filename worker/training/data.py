@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tomllib
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.errors import StepFailed
+from worker.filelock import take_patiently
 from worker.stopping import Stop
 
 
@@ -61,23 +61,7 @@ def sole_encoder(folders: list[Path], stop: Stop, on_wait: Callable[[], None]) -
     beside the folders, for whatever lies in one is data to the trainer, and end with their holder.
     """
     with ExitStack() as held:
-        told = False
         for folder in sorted(folders):
             file = held.enter_context(folder.with_name(f".{folder.name}.encoding").open("w"))
-            while not _lock(file.fileno()):
-                if not told:
-                    on_wait()
-                    told = True
-                stop.wait(1)
-                stop.check()
+            take_patiently(file, tell=on_wait, pause=lambda: stop.pause(1))
         yield held.close
-
-
-def _lock(number: int) -> bool:
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a volume without locks: then the runner's own order has to do
-    return True
