@@ -232,6 +232,7 @@ _CHECK_ERRORS = {
     459: "a value that another setting rules out",
     461: "more examples a step than the model can take",
     463: "a side longer than the model has positions for",
+    466: "sizes that come to nothing",
 }
 _WARNINGS = {
     216: "a setting passed through unchecked",

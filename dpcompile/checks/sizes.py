@@ -9,7 +9,7 @@ from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.inspection.buckets import possible_sizes
 from dpcompile.inspection.media import nearest_multiple, usable_length
-from dpcompile.inspection.rules import Refused, dataset_rules
+from dpcompile.inspection.rules import MOST_RESOLUTIONS, Refused, dataset_rules
 from dpcompile.keypath import KeyPath
 from dpcompile.wording import listing, quote
 
@@ -106,6 +106,21 @@ def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
             yield facts.at("DPC446", key, text, f"Write {[*sides, length]}.", inside=(n,))
 
 
+def sizes_of_nothing(facts: Facts) -> Iterator[Diagnostic]:
+    """Sides that are rounded to 0 pixels, and ratios that are no numbers any more (utils/dataset.py:420-427, 505)."""
+    key, resolutions = facts.in_dataset("resolutions")
+    shapes = ["ar_buckets"] if facts.in_dataset("ar_buckets")[1] else ["min_ar", "max_ar", "num_ar_buckets"]
+    needed = shapes if facts.in_dataset("enable_ar_bucket")[1] else []
+    if facts.in_dataset("size_buckets")[1] or not resolutions or len(resolutions) > MOST_RESOLUTIONS:
+        return
+    if any(facts.in_dataset(name)[1] is None for name in needed):
+        return  # told as missing
+    try:
+        _possible_sizes(facts)
+    except Refused as error:
+        yield facts.at("DPC466", key, error.message, error.hint)
+
+
 def longest_sides(facts: Facts) -> Iterator[Diagnostic]:
     """Beyond its table of positions a model fails, or takes wrong ones (diffusers, auraflow_transformer_2d.py)."""
     most = facts.spec.media.largest_side
@@ -126,14 +141,18 @@ def longest_sides(facts: Facts) -> Iterator[Diagnostic]:
 
 def sizes_of(facts: Facts, **instead: object) -> tuple[tuple[int, int], ...]:
     """Width and height of every bucket that a folder's settings can make; none where the trainer stops at them."""
+    try:
+        return _possible_sizes(facts, **instead)
+    except Refused:
+        return ()
+
+
+def _possible_sizes(facts: Facts, **instead: object) -> tuple[tuple[int, int], ...]:
     values = {name: value for name in _SHAPES if (value := facts.in_dataset(name)[1]) is not None} | instead
     if "num_ar_buckets" in values:
         values["num_ar_buckets"] = min(values["num_ar_buckets"], _MOST_RATIOS)
-    try:
-        [rules] = dataset_rules({**values, "directory": [{"path": ""}]})
-        return possible_sizes(rules, facts.spec.media.pixel_multiple)
-    except Refused:
-        return ()
+    [rules] = dataset_rules({**values, "directory": [{"path": ""}]})
+    return possible_sizes(rules, facts.spec.media.pixel_multiple)
 
 
 def _within(facts: Facts, most: int) -> str:
@@ -150,5 +169,6 @@ CHECKS = (
     even_resolutions,
     fixed_sizes,
     exact_sizes,
+    sizes_of_nothing,
     longest_sides,
 )

@@ -99,9 +99,10 @@ def _size_buckets(buckets: Sequence[Sequence[int]] | None) -> tuple[tuple[int, i
 def _resolutions(own: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[float, ...]:
     given = own.get("resolutions", _top(dataset, "resolutions"))
     sides = [math.sqrt(one[0] * one[1]) if isinstance(one, (list, tuple)) else one for one in given]
-    if any(side <= 0 for side in sides):
-        raise Refused("a resolution is 0 or less", "Write the side of a square in pixels, as 512.")
-    return tuple(sorted({round(side, 3) for side in sides}))
+    rounded = tuple(sorted({round(side, 3) for side in sides}))
+    if any(side <= 0 for side in rounded):
+        raise Refused("a resolution comes to 0 or less", "Write the side of a square in pixels, as 512.")
+    return rounded
 
 
 def _ratios(
@@ -125,7 +126,10 @@ def _rounded_ratios(
         return tuple(sorted({float(round(ratio, 3)) for ratio in pairs}))
     low, high = (own.get(name, _top(dataset, name)) for name in ("min_ar", "max_ar"))
     count = own.get("num_ar_buckets", _top(dataset, "num_ar_buckets"))
-    return tuple(sorted({numpy_round(ratio) for ratio in geometric(low, high, count)}))
+    found = geometric(low, high, count)
+    if not all(map(math.isfinite, found)):
+        raise Refused(f"min_ar {low} and max_ar {high} are too far apart", "Take ratios nearer to 1.")
+    return tuple(sorted({numpy_round(ratio) for ratio in found}))
 
 
 def _top(dataset: Mapping[str, Any], name: str) -> Any:

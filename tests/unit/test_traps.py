@@ -25,7 +25,7 @@ FATES = {
 }
 _LOOKED_FOR = {"check": "DPC", "dataset inspection": "DPC6", "model files": "DPC7"}
 """Fates that have a code, and what one of the codes begins with."""
-HOW_MANY = 184
+HOW_MANY = 185
 ABOUT_US = {"DPC448": "an evaluation set that we make ourselves", "DPC452": "the place for the result"}
 """Codes of checks that are not about the trainer."""
 BEYOND = {

@@ -168,4 +168,5 @@ TRAP_JOBS: Mapping[int, TrapJob] = {
     181: _t("auraflow_03", {"resolution": 2048}, {"resolution": 1024}),
     182: _t("flux", {"batch_size": 2}, {"batch_size": 1, "gradient_accumulation_steps": 1}, dataset=_MIXED, right_dataset=_MIXED),
     183: _t("anima_base", {"multiscale_loss_weight": 0.5, "directory": {"mask_path": "/data/m"}}, {"directory": {"mask_path": "/data/m"}}),
+    185: _t("sdxl", {"resolution": 5}, {"resolution": 512}),
 }  # fmt: skip

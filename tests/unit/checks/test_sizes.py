@@ -172,3 +172,35 @@ def test_sides_stay_within_the_positions_that_a_model_has(
 
     assert [(d.severity, d.path) for d in found] == [(severity, path) for severity, path, _hint in said]
     assert all(hint in d.hint for d, (_severity, _path, hint) in zip(found, said, strict=True))
+
+
+@pytest.mark.parametrize("model", ["sdxl", "auraflow_03", "anima_base"])
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ({"resolution": 1e-300}, "a resolution comes to 0"),
+        ({"resolution": [[1e-200, 1e-200]]}, "a resolution comes to 0"),
+        ({"resolution": 5}, "a side comes to 0 pixels"),
+        ({"resolution": 5, "enable_ar_bucket": False}, "a side comes to 0 pixels"),
+        ({"ar_buckets": [0.000001, 1]}, "an aspect ratio comes to 0"),
+        ({"ar_buckets": [0.001, 1], "resolution": 64}, "at resolution 64 and aspect ratio 0.001 a side comes to 0"),
+        ({"min_ar": 5e-324}, "too far apart"),
+        ({"min_ar": 1e10, "max_ar": 1e11}, "a side comes to 0 pixels"),
+    ],
+)
+def test_sizes_that_come_to_nothing(check: JobCheck, model: str, training: dict[str, Any], words: str) -> None:
+    """Also for models whose sides other checks look at: those say no more then."""
+    added = {"multiscale_loss_weight": 0.5} if model == "anima_base" else {}
+    found = check(model, {**training, **added})
+
+    assert found.codes == ["DPC466"]
+    assert words in found.only.message
+
+
+@pytest.mark.parametrize("training", [{"resolution": [1, 2, 3, 4]}, {"dataset": {"resolutions": None}}])
+def test_what_is_told_otherwise_is_not_told_as_nothing(check: JobCheck, training: dict[str, Any]) -> None:
+    assert "DPC466" not in check("sdxl", training).codes
+
+
+def test_sides_beyond_all_measure_break_no_check(check: JobCheck) -> None:
+    assert check("auraflow_03", {"resolution": 9e18}).codes == ["DPC463"]

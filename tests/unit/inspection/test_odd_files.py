@@ -108,7 +108,7 @@ def test_online_captions_need_a_captions_json(tmp_path: Path) -> None:
     ("dataset", "said"),
     [
         ({"resolutions": [6]}, "a side comes to 0 pixels"),
-        ({"resolutions": [0]}, "a resolution is 0 or less"),
+        ({"resolutions": [0]}, "a resolution comes to 0 or less"),
         ({"ar_buckets": [0.0001, 1.0]}, "an aspect ratio comes to 0"),
     ],
 )
