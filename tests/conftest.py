@@ -17,9 +17,9 @@ REPO_ROOT = Path(__file__).resolve().parents[1]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Read by huggingface_hub when it is imported. No test asks its real servers: not for usage figures, which go there
-# whatever endpoint is set, and not for Xet storage, which the double of the Hub does not have.
-os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
+# Read by huggingface_hub when it is imported. No test asks its real servers: a test that forgets to name a double of
+# the Hub finds nobody there. Usage figures would go to them whatever endpoint is set, and Xet storage is not in the double.
+os.environ |= {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
 
 settings.register_profile("dev", max_examples=100, deadline=None)
 # Without chance, so that a red run is red again, and a green one does not turn red by itself.

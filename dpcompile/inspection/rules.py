@@ -126,10 +126,9 @@ def _rounded_ratios(
         return tuple(sorted({float(round(ratio, 3)) for ratio in pairs}))
     low, high = (own.get(name, _top(dataset, name)) for name in ("min_ar", "max_ar"))
     count = own.get("num_ar_buckets", _top(dataset, "num_ar_buckets"))
-    found = geometric(low, high, count)
-    if not all(map(math.isfinite, found)):
-        raise Refused(f"min_ar {low} and max_ar {high} are too far apart", "Take ratios nearer to 1.")
-    return tuple(sorted({numpy_round(ratio) for ratio in found}))
+    if low <= 0 or not 0 < high / low < math.inf:
+        raise Refused(f"min_ar {low} and max_ar {high} make no range of ratios", "Take ratios nearer to 1.")
+    return tuple(sorted({numpy_round(ratio) for ratio in geometric(low, high, count)}))
 
 
 def _top(dataset: Mapping[str, Any], name: str) -> Any:

@@ -15,10 +15,19 @@ from typing import Any
 import pytest
 
 from tests.worker.doubles.fileserver import Fault, FileServer
+from tests.worker.doubles.hub import Hub
+from tests.worker.doubles.hubstore import User
 from tests.worker.doubles.runpodplane import KEY, RunPod
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "hf_0123456789abcdefghij"
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with Hub(tokens={TOKEN: User(name="tester")}) as hub:
+        hub.seed("timoshishi/sdXL_v10VAEFix", {"sdXL_v10VAEFix.safetensors": b"weights"})
+        yield hub
 
 
 @pytest.fixture
@@ -31,7 +40,7 @@ class Serving:
     """A worker that takes jobs. `log` is all that it printed, once it has ended."""
 
     def __init__(self, runpod: RunPod, volume: Path, **environ: str) -> None:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("DPCOMPILE", "RUNPOD", "HF_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("DPCOMPILE", "RUNPOD", "HF_TOKEN"))}
         self.log = ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker", "serve"],
@@ -102,8 +111,8 @@ def fetching(server: FileServer, runpod: RunPod, job: str) -> None:
         time.sleep(0.05)
 
 
-def test_bad_jobs_are_answered_and_the_next_one_is_taken(runpod: RunPod, tmp_path: Path) -> None:
-    with Serving(runpod, tmp_path) as serving:
+def test_bad_jobs_are_answered_and_the_next_one_is_taken(runpod: RunPod, hub: Hub, tmp_path: Path) -> None:
+    with Serving(runpod, tmp_path, HF_ENDPOINT=hub.url) as serving:
         wrong = send(runpod, {**a_job("https://example.com/x.zip"), "model_type": "sdlx", "training": {"lr": "0.1"}})
         state = runpod.wait(wrong, lambda job: "ended" in job)
 
@@ -127,8 +136,11 @@ def test_bad_jobs_are_answered_and_the_next_one_is_taken(runpod: RunPod, tmp_pat
     assert TOKEN not in json.dumps(answers)
 
 
-def test_a_cancelled_job_ends_and_the_next_one_is_taken(runpod: RunPod, tmp_path: Path) -> None:
-    with FileServer() as server, Serving(runpod, tmp_path, DPCOMPILE_ALLOW_PRIVATE_ADDRESSES="yes") as serving:
+def test_a_cancelled_job_ends_and_the_next_one_is_taken(runpod: RunPod, hub: Hub, tmp_path: Path) -> None:
+    with (
+        FileServer() as server,
+        Serving(runpod, tmp_path, HF_ENDPOINT=hub.url, DPCOMPILE_ALLOW_PRIVATE_ADDRESSES="yes") as serving,
+    ):
         url = server.put("photos.zip", b"x" * 100_000)
         server.faults = [Fault(stall_after=1000, times=99)]
         job = send(runpod, a_job(url))
@@ -142,8 +154,11 @@ def test_a_cancelled_job_ends_and_the_next_one_is_taken(runpod: RunPod, tmp_path
     assert '"step_stopped"' in events
 
 
-def test_sigterm_ends_a_job_in_order_and_answers_it(runpod: RunPod, tmp_path: Path) -> None:
-    with FileServer() as server, Serving(runpod, tmp_path, DPCOMPILE_ALLOW_PRIVATE_ADDRESSES="yes") as serving:
+def test_sigterm_ends_a_job_in_order_and_answers_it(runpod: RunPod, hub: Hub, tmp_path: Path) -> None:
+    with (
+        FileServer() as server,
+        Serving(runpod, tmp_path, HF_ENDPOINT=hub.url, DPCOMPILE_ALLOW_PRIVATE_ADDRESSES="yes") as serving,
+    ):
         url = server.put("photos.zip", b"x" * 100_000)
         server.faults = [Fault(stall_after=1000, times=99)]
         job = send(runpod, a_job(url))
@@ -157,16 +172,16 @@ def test_sigterm_ends_a_job_in_order_and_answers_it(runpod: RunPod, tmp_path: Pa
         assert state["output"]["resumable"] is True
 
 
-def test_progress_is_told_while_a_job_runs(runpod: RunPod, tmp_path: Path) -> None:
-    with Serving(runpod, tmp_path):
+def test_progress_is_told_while_a_job_runs(runpod: RunPod, hub: Hub, tmp_path: Path) -> None:
+    with Serving(runpod, tmp_path, HF_ENDPOINT=hub.url):
         job = send(runpod, a_job("nowhere.zip"))
         runpod.wait(job, lambda state: "ended" in state)
 
     assert runpod.progress[job][0]["status"] == "INITIALIZED"
 
 
-def test_wrong_settings_are_told_at_the_start(runpod: RunPod, tmp_path: Path) -> None:
-    with Serving(runpod, tmp_path, DPCOMPILE_SAVE_MINUTES="soon") as serving:
+def test_wrong_settings_are_told_at_the_start(runpod: RunPod, hub: Hub, tmp_path: Path) -> None:
+    with Serving(runpod, tmp_path, HF_ENDPOINT=hub.url, DPCOMPILE_SAVE_MINUTES="soon") as serving:
         code = serving._process.wait(timeout=120)
         serving.end()
 

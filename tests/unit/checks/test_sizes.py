@@ -184,7 +184,8 @@ def test_sides_stay_within_the_positions_that_a_model_has(
         ({"resolution": 5, "enable_ar_bucket": False}, "a side comes to 0 pixels"),
         ({"ar_buckets": [0.000001, 1]}, "an aspect ratio comes to 0"),
         ({"ar_buckets": [0.001, 1], "resolution": 64}, "at resolution 64 and aspect ratio 0.001 a side comes to 0"),
-        ({"min_ar": 5e-324}, "too far apart"),
+        ({"min_ar": 5e-324}, "min_ar 5e-324 and max_ar 2.0 make no range"),
+        ({"min_ar": 2, "max_ar": 5e-324}, "min_ar 2 and max_ar 5e-324 make no range"),
         ({"min_ar": 1e10, "max_ar": 1e11}, "a side comes to 0 pixels"),
     ],
 )
