@@ -94,9 +94,8 @@ class Examiner:
     def _findings(self, report: DatasetReport, wishes: Wishes) -> Iterator[Diagnostic]:
         for directory in report.directories:
             yield from folder_findings(directory, self.facts, wishes, directory.name)
-        names = [directory.name for directory in report.directories]
-        yield from dataset_findings(report, names)
-        yield from bucket_findings(report, self.facts, names[0] if len(names) == 1 else report.file)
+        yield from dataset_findings(report)
+        yield from bucket_findings(report, self.facts)
 
 
 def refused(error: Refused, file: str) -> Diagnostic:

@@ -14,11 +14,10 @@ class Stop:
     """A request to stop that all steps of a run share. The first reason counts."""
 
     def __init__(self) -> None:
-        self._requested = False
+        self._reason: Reason | None = None
         # Not an Event: its lock is no reentrant one, so a signal that comes while the same thread asks would wait
         # for ever. Putting something into this queue may interrupt anything.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._reason: Reason | None = None
 
     @property
     def reason(self) -> Reason | None:
@@ -29,19 +28,18 @@ class Stop:
         """Asks every step to stop. May be called again, and from signal handlers: it takes no lock."""
         if self._reason is None:
             self._reason = reason
-        self._requested = True
         self._wake.put(None)
 
     def requested(self) -> bool:
-        return self._requested
+        return self._reason is not None
 
     def wait(self, seconds: float) -> bool:
         """Sleeps, and wakes early with True when the run has to stop."""
-        if not self._requested:
+        if not self.requested():
             try:
                 self._wake.get(timeout=max(seconds, 0))
             except queue.Empty:
-                return self._requested
+                return self.requested()
             self._wake.put(None)  # for the next one who waits
         return True
 
@@ -52,5 +50,5 @@ class Stop:
 
     def check(self) -> None:
         """Raises Stopped when the run has to stop: call it between pieces of work, a second apart at most."""
-        if self._requested:
-            raise Stopped(self._reason or "stopped")
+        if self._reason is not None:
+            raise Stopped(self._reason)

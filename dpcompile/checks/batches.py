@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
@@ -66,14 +67,12 @@ def one_example(facts: Facts) -> Iterator[Diagnostic]:
     if not facts.spec.capabilities.get("one_example_a_step"):
         return
     for prefix in ("", "eval_") if facts.evaluates else ("",):
-        key, batch = _largest_batch(facts, prefix)
-        accumulation = ("train", f"{prefix}gradient_accumulation_steps")
-        examples = batch * (facts.get(*accumulation) or 1)
-        if examples > 1:
-            text = f"{facts.spec.title} takes one example a step, and this makes {examples}: captions of different "
-            text += "lengths cannot be put together, and the run would end at its first step"
-            hint = f"Set {key[1]} and {accumulation[1]} to 1."
-            yield facts.at("DPC461", key if batch > 1 else accumulation, text, hint)
+        step = _largest_step(facts, prefix)
+        if step.examples > 1:
+            text = f"{facts.spec.title} takes one example a step, and this makes {step.examples}: captions of "
+            text += "different lengths cannot be put together, and the run would end at its first step"
+            key = step.batch_key if step.batch > 1 else step.accumulation_key
+            yield facts.at("DPC461", key, text, f"Set {step.settings} to 1.")
 
 
 def pairs_and_plain(facts: Facts) -> Iterator[Diagnostic]:
@@ -89,22 +88,39 @@ def pairs_and_plain(facts: Facts) -> Iterator[Diagnostic]:
         else:
             keys.setdefault(view.part, []).append(key)
     for part in (part for part in keys if part in plain):
-        prefix = "" if part == "dataset" else "eval_"
-        batch, accumulation = _largest_batch(facts, prefix), ("train", f"{prefix}gradient_accumulation_steps")
-        if batch[1] * (facts.get(*accumulation) or 1) > 1:
+        step = _largest_step(facts, "" if part == "dataset" else "eval_")
+        if step.examples > 1:
             text = "a step may have edit pairs from this folder beside plain files of another, of the same size: the "
             text += "trainer fails on it then, or trains the pairs without control images"
-            hint = f"Set {batch[0][1]} and {accumulation[1]} to 1, or train pairs and plain files in runs of their own."
+            hint = f"Set {step.settings} to 1, or train pairs and plain files in runs of their own."
             yield facts.at("DPC464", keys[part][0], text, hint)
 
 
-def _largest_batch(facts: Facts, prefix: str) -> tuple[KeyPath, int]:
-    """The setting that makes the largest micro batch, and how large; `prefix` is `eval_` for evaluation."""
+class _Step(NamedTuple):
+    """The largest step of one group of GPUs, and the settings that make it."""
+
+    batch: int
+    batch_key: KeyPath
+    accumulation: int
+    accumulation_key: KeyPath
+
+    @property
+    def examples(self) -> int:
+        return self.batch * self.accumulation
+
+    @property
+    def settings(self) -> str:
+        return f"{self.batch_key[1]} and {self.accumulation_key[1]}"
+
+
+def _largest_step(facts: Facts, prefix: str) -> _Step:
+    """`prefix` is `eval_` for evaluation."""
     keys = [("train", f"{prefix}{kind}micro_batch_size_per_gpu") for kind in ("", "image_")]
     keys = [key for key in keys if facts.get(*key) is not None] or [_BATCH]
     sizes = [(max(_sizes(facts.get(*key)), default=1), key) for key in keys]
-    size, key = max(sizes, key=lambda one: one[0])
-    return key, size
+    batch, key = max(sizes, key=lambda one: one[0])
+    accumulation = ("train", f"{prefix}gradient_accumulation_steps")
+    return _Step(batch, key, facts.get(*accumulation) or 1, accumulation)
 
 
 CHECKS = (

@@ -9,7 +9,6 @@ from typing import Any
 from dpcompile.checks.facts import Facts
 from dpcompile.checks.sizes import sizes_of
 from dpcompile.diagnostics import Diagnostic
-from dpcompile.keypath import KeyPath
 from dpcompile.wording import listing
 
 
@@ -46,8 +45,8 @@ def _not_followed(facts: Facts, views: list[Facts], added: Mapping[str, Any]) ->
     found = []
     for place in added["ignores"]:
         scope, _, name = place.partition(".")
-        keys: list[KeyPath] = [("train", name)] if scope == "root" else [view.in_dataset(name)[0] for view in views]
-        if any(facts.get(*key) is not None for key in keys):
+        values = [facts.get("train", name)] if scope == "root" else [view.in_dataset(name)[1] for view in views]
+        if any(value is not None for value in values):
             found.append(name)
     return found
 

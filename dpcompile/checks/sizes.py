@@ -9,7 +9,7 @@ from dpcompile.checks.facts import Facts
 from dpcompile.diagnostics import Diagnostic
 from dpcompile.inspection.buckets import possible_sizes
 from dpcompile.inspection.media import nearest_multiple, usable_length
-from dpcompile.inspection.rules import MOST_RESOLUTIONS, Refused, dataset_rules
+from dpcompile.inspection.rules import NoSize, Refused, Rules, dataset_rules
 from dpcompile.keypath import KeyPath
 from dpcompile.wording import listing, quote
 
@@ -108,17 +108,14 @@ def exact_sizes(facts: Facts) -> Iterator[Diagnostic]:
 
 def sizes_of_nothing(facts: Facts) -> Iterator[Diagnostic]:
     """Sides that are rounded to 0 pixels, and ratios that are no numbers any more (utils/dataset.py:420-427, 505)."""
-    key, resolutions = facts.in_dataset("resolutions")
-    shapes = ["ar_buckets"] if facts.in_dataset("ar_buckets")[1] else ["min_ar", "max_ar", "num_ar_buckets"]
-    needed = shapes if facts.in_dataset("enable_ar_bucket")[1] else []
-    if facts.in_dataset("size_buckets")[1] or not resolutions or len(resolutions) > MOST_RESOLUTIONS:
+    if facts.in_dataset("size_buckets")[1]:
         return
-    if any(facts.in_dataset(name)[1] is None for name in needed):
-        return  # told as missing
     try:
-        _possible_sizes(facts)
-    except Refused as error:
-        yield facts.at("DPC466", key, error.message, error.hint)
+        possible_sizes(_rules(facts), facts.spec.media.pixel_multiple)
+    except NoSize as error:
+        yield facts.at("DPC466", facts.in_dataset("resolutions")[0], error.message, error.hint)
+    except Refused:
+        return  # told by others
 
 
 def longest_sides(facts: Facts) -> Iterator[Diagnostic]:
@@ -126,40 +123,47 @@ def longest_sides(facts: Facts) -> Iterator[Diagnostic]:
     most = facts.spec.media.largest_side
     if most is None:
         return
-    sized = facts.in_dataset("size_buckets")[0] if facts.in_dataset("size_buckets")[1] else None
-    key = sized or facts.in_dataset("resolutions")[0]
     sizes = sizes_of(facts)
     if not (long := [size for size in sizes if max(size) > most]):
         return
     width, height = max(long, key=max)
     text = f"{facts.spec.title} knows positions up to {most} pixels, and here a side may have {max(width, height)} "
     text += f"({width} x {height}): the run would fail at the first batch of it, or train it with its parts misplaced"
-    found = facts.at("DPC463", key, text, _within(facts, most) if sized is None else f"Keep sides to {most} pixels.")
+    key, buckets = facts.in_dataset("size_buckets")
+    if buckets:
+        yield facts.at("DPC463", key, text, f"Keep sides to {most} pixels.")
+        return
+    found = facts.at("DPC463", facts.in_dataset("resolutions")[0], text, _within(facts, most))
     # Where only some shapes are too long, the media decide whether there is any of them: `inspect` tells.
-    yield found if sized or len(long) == len(sizes) else replace(found, severity="warning")
+    yield found if len(long) == len(sizes) else replace(found, severity="warning")
 
 
-def sizes_of(facts: Facts, **instead: object) -> tuple[tuple[int, int], ...]:
+def sizes_of(facts: Facts) -> tuple[tuple[int, int], ...]:
     """Width and height of every bucket that a folder's settings can make; none where the trainer stops at them."""
     try:
-        return _possible_sizes(facts, **instead)
+        return possible_sizes(_rules(facts), facts.spec.media.pixel_multiple)
     except Refused:
         return ()
 
 
-def _possible_sizes(facts: Facts, **instead: object) -> tuple[tuple[int, int], ...]:
-    values = {name: value for name in _SHAPES if (value := facts.in_dataset(name)[1]) is not None} | instead
+def _rules(facts: Facts) -> Rules:
+    """What the trainer makes of a folder's settings for sizes. Raises Refused."""
+    values = {name: value for name in _SHAPES if (value := facts.in_dataset(name)[1]) is not None}
     if "num_ar_buckets" in values:
         values["num_ar_buckets"] = min(values["num_ar_buckets"], _MOST_RATIOS)
     [rules] = dataset_rules({**values, "directory": [{"path": ""}]})
-    return possible_sizes(rules, facts.spec.media.pixel_multiple)
+    return rules
 
 
 def _within(facts: Facts, most: int) -> str:
     """The largest resolution that stays within what the model knows, in words."""
-    multiple = facts.spec.media.pixel_multiple
+    multiple, rules = facts.spec.media.pixel_multiple, _rules(facts)
     for side in range(most // multiple * multiple, 0, -multiple):
-        if max(map(max, sizes_of(facts, resolutions=[side])), default=0) <= most:
+        try:
+            sizes = possible_sizes(replace(rules, resolutions=(side,)), multiple)
+        except NoSize:
+            break  # smaller ones are none either
+        if max(map(max, sizes)) <= most:
             return f"Resolutions up to {side} stay within that with these shapes."
     return "Take shapes that are nearer to a square."
 

@@ -14,52 +14,56 @@ from dpcompile.inspection.saying import what
 from dpcompile.inspection.wordlists import many, some, verb
 
 
-def bucket_findings(report: DatasetReport, facts: ModelFacts, shown: str) -> Iterator[Diagnostic]:
-    """Everything about the buckets that are trained; `shown` is what the user calls the dataset."""
+def bucket_findings(report: DatasetReport, facts: ModelFacts) -> Iterator[Diagnostic]:
+    """Everything about the buckets that are trained."""
     trained = [bucket for bucket in report.buckets if bucket.steps]
-    yield from _too_long(trained, facts, shown)
-    yield from _mixed(trained, report, shown)
+    yield from _too_long(trained, report, facts)
+    yield from _mixed(trained, report)
     if facts.sound:
-        yield from _sound(trained, report, facts, shown)
+        yield from _sound(trained, report, facts)
 
 
-def _too_long(trained: list[Bucket], facts: ModelFacts, shown: str) -> Iterator[Diagnostic]:
+def _too_long(trained: list[Bucket], report: DatasetReport, facts: ModelFacts) -> Iterator[Diagnostic]:
     most = facts.largest_side
     if most is None or not (long := [b for b in trained if max(facts.sides(b.key.width, b.key.height)) > most]):
         return
     text = f"{many(len(long), 'bucket')} with {many(sum(b.files for b in long), 'file')} "
     text += f"{verb(long, 'has', 'have')} a side above {most} pixels, as far as {facts.title} knows positions: "
     text += f"the run fails at such a batch, or trains it with its parts misplaced: {some(b.name for b in long)}"
-    yield finding("DPC616", "", text, "Lower the resolution, or take the longest shapes out of it.", file=shown)
+    yield finding("DPC616", "", text, "Lower the resolution, or take the longest shapes out of it.", file=report.shown)
 
 
-def _mixed(trained: list[Bucket], report: DatasetReport, shown: str) -> Iterator[Diagnostic]:
+def _mixed(trained: list[Bucket], report: DatasetReport) -> Iterator[Diagnostic]:
     """The first example of a step decides which parts all have (utils/dataset.py:1002-1013)."""
-    pairs, plain = (_keys(report, edit=edit) for edit in (True, False))
-    mixed = [b for b in trained if b.key in pairs & plain and b.batch > report.batches.ranks]
+    if not (pairs := _keys(report, edit=True)):
+        return
+    both = pairs & _keys(report, edit=False)
+    mixed = [b for b in trained if b.key in both and b.batch > report.batches.ranks]
     if mixed:
         text = f"{some(b.name for b in mixed)} {verb(mixed, 'takes', 'take')} edit pairs and plain files, with several "
         text += "examples a step: where a step has both, the trainer fails, or trains the pairs without control images"
         hint = "Let a step have one example, or train pairs and plain files in runs of their own."
-        yield finding("DPC617", "", text, hint, file=shown)
+        yield finding("DPC617", "", text, hint, file=report.shown)
 
 
-def _sound(trained: list[Bucket], report: DatasetReport, facts: ModelFacts, shown: str) -> Iterator[Diagnostic]:
+def _sound(trained: list[Bucket], report: DatasetReport, facts: ModelFacts) -> Iterator[Diagnostic]:
     """Videos of a micro batch must have the same parts, sound among them (models/minimax_h3.py:664)."""
     videos = [v for _directory, v in report.verdicts if v.buckets and v.buckets[0].frames > 1]
     silent = [v for v in videos if not v.item.probe.sound]
     heard = {key for v in videos if v.item.probe.sound for key in v.buckets}
     unheard = {key for v in silent for key in v.buckets}
-    mixed = [b for b in trained if b.key in heard & unheard and report.batches.micro(b.key) > 1]
+    both = heard & unheard
+    mixed = [b for b in trained if b.key in both and report.batches.micro(b.key) > 1]
     if mixed:
         text = (
             f"some videos of {some(b.name for b in mixed)} have sound and some have none, and a batch takes several: "
         )
         text += "the trainer fails at the first batch that has both"
-        yield finding("DPC618", "", text, "Set micro_batch_size_per_gpu to 1, or give all videos sound.", file=shown)
+        hint = "Set micro_batch_size_per_gpu to 1, or give all videos sound."
+        yield finding("DPC618", "", text, hint, file=report.shown)
     elif silent and heard:
         text = f"{facts.title} trains sound too, and {what(silent)} {verb(silent, 'has', 'have')} none"
-        yield finding("DPC639", "", text, "They are trained as pictures alone.", file=shown)
+        yield finding("DPC639", "", text, "They are trained as pictures alone.", file=report.shown)
 
 
 def _keys(report: DatasetReport, *, edit: bool) -> set[BucketKey]:

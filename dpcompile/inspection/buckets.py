@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dpcompile.inspection.media import nearest_multiple
-from dpcompile.inspection.rules import Refused, Rules
+from dpcompile.inspection.rules import NoSize, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -63,7 +63,7 @@ def _sized(ratio: float, side: float, frames: int, multiple: int) -> BucketKey:
     sides = nearest_multiple(width, multiple), nearest_multiple(area / width, multiple)
     if not all(sides):
         text = f"at resolution {side:g} and aspect ratio {ratio:g} a side comes to 0 pixels: the trainer hangs"
-        raise Refused(text, "Take a larger resolution, or ratios nearer to 1.")
+        raise NoSize(text, "Take a larger resolution, or ratios nearer to 1.")
     return BucketKey(frames=frames, width=sides[0], height=sides[1], ratio=ratio)
 
 

@@ -56,6 +56,11 @@ class DatasetReport:
                 yield directory, verdict
 
     @property
+    def shown(self) -> str:
+        """What the user calls it: its only folder, else the file."""
+        return self.directories[0].name if len(self.directories) == 1 else self.file
+
+    @property
     def usable(self) -> bool:
         """Whether the trainer gets through the caching of it. Meant for its files, not for its steps."""
         return not any(verdict.why in FATAL for _directory, verdict in self.verdicts)

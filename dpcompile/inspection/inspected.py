@@ -40,13 +40,12 @@ class Inspection:
         return (self.train, *self.evals)
 
 
-def dataset_findings(report: DatasetReport, names: Sequence[str]) -> Iterator[Diagnostic]:
-    """What is wrong with a dataset as a whole. `names` are what the user calls its directories."""
+def dataset_findings(report: DatasetReport) -> Iterator[Diagnostic]:
+    """What is wrong with a dataset as a whole."""
     yield from _twice(report)
     if any(directory.folder.missing for directory in report.directories):
         return
-    is_eval = report.name != "train"
-    shown = names[0] if len(names) == 1 else report.file
+    is_eval, shown = report.name != "train", report.shown
     if not report.steps:
         yield finding("DPC612" if is_eval else "DPC603", "", *_nothing_left(report), file=shown)
         return

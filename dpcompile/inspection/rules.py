@@ -19,6 +19,10 @@ class Refused(ValueError):
         self.hint = hint
 
 
+class NoSize(Refused):
+    """Resolutions and aspect ratios that make no sides at all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What holds for one `[[directory]]`, from its own table and the top of the file."""
@@ -101,7 +105,7 @@ def _resolutions(own: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[fl
     sides = [math.sqrt(one[0] * one[1]) if isinstance(one, (list, tuple)) else one for one in given]
     rounded = tuple(sorted({round(side, 3) for side in sides}))
     if any(side <= 0 for side in rounded):
-        raise Refused("a resolution comes to 0 or less", "Write the side of a square in pixels, as 512.")
+        raise NoSize("a resolution comes to 0 or less", "Write the side of a square in pixels, as 512.")
     return rounded
 
 
@@ -110,7 +114,7 @@ def _ratios(
 ) -> tuple[float, ...]:
     found = _rounded_ratios(own, dataset, sizes)
     if min(found) <= 0:
-        raise Refused("an aspect ratio comes to 0 when it is rounded to three decimals", "Take it out, or widen it.")
+        raise NoSize("an aspect ratio comes to 0 when it is rounded to three decimals", "Take it out, or widen it.")
     return found
 
 
@@ -127,7 +131,7 @@ def _rounded_ratios(
     low, high = (own.get(name, _top(dataset, name)) for name in ("min_ar", "max_ar"))
     count = own.get("num_ar_buckets", _top(dataset, "num_ar_buckets"))
     if low <= 0 or not 0 < high / low < math.inf:
-        raise Refused(f"min_ar {low} and max_ar {high} make no range of ratios", "Take ratios nearer to 1.")
+        raise NoSize(f"min_ar {low} and max_ar {high} make no range of ratios", "Take ratios nearer to 1.")
     return tuple(sorted({numpy_round(ratio) for ratio in geometric(low, high, count)}))
 
 

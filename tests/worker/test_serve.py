@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,17 @@ ROOT = Path(__file__).parents[2]
 TOKEN = "hf_0123456789abcdefghij"
 
 
+@contextmanager
+def sdxl_hub(token: str) -> Iterator[Hub]:
+    """A Hub that has what a job of SDXL downloads."""
+    with Hub(tokens={token: User(name="tester")}) as hub:
+        hub.seed("timoshishi/sdXL_v10VAEFix", {"sdXL_v10VAEFix.safetensors": b"weights"})
+        yield hub
+
+
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    with Hub(tokens={TOKEN: User(name="tester")}) as hub:
-        hub.seed("timoshishi/sdXL_v10VAEFix", {"sdXL_v10VAEFix.safetensors": b"weights"})
+    with sdxl_hub(TOKEN) as hub:
         yield hub
 
 

@@ -15,10 +15,9 @@ import pytest
 from tests.unit.inspection.support import image
 from tests.worker.doubles.fileserver import Fault, FileServer
 from tests.worker.doubles.hub import Hub
-from tests.worker.doubles.hubstore import User
 from tests.worker.doubles.runpodplane import RunPod
 from tests.worker.fetching.fetches import zipped
-from tests.worker.test_serve import Serving, send
+from tests.worker.test_serve import Serving, sdxl_hub, send
 from worker.rehearsal.behaviour import VARIABLE
 
 TOKEN = "hf_test0123456789abcdef"
@@ -40,8 +39,7 @@ FORM = {
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    with Hub(tokens={TOKEN: User(name="tester")}) as hub:
-        hub.seed("timoshishi/sdXL_v10VAEFix", {"sdXL_v10VAEFix.safetensors": b"weights"})
+    with sdxl_hub(TOKEN) as hub:
         yield hub
 
 

@@ -162,6 +162,8 @@ def test_no_size_is_proposed_that_takes_no_videos(check: JobCheck) -> None:
         ({"resolution": 1280, "max_ar": 1.2, "min_ar": 0.8}, []),
         ({"size_buckets": [[1024, 1024, 1], [1600, 800, 1]]}, [("error", "/training/size_buckets", "1536 pixels")]),
         ({"size_buckets": [[1536, 800, 1]]}, []),
+        # At lower resolutions such a shape has a side of 0 pixels before it is short enough.
+        ({"resolution": 1024, "ar_buckets": [0.001, 1.0]}, [("warning", "/training/resolution", "nearer to a square")]),
         ({"resolution": 1280, "num_ar_buckets": 10**12}, [("warning", "/training/resolution", "Resolutions up to")]),
     ],
 )

@@ -201,7 +201,7 @@ def test_evaluation_set_is_told_of_by_its_own_code() -> None:
     batches = Batches(videos=((None, 1),), images=((None, 1),), accumulation=1, ranks=1)
     report = make_report("held out", "eval.toml", {}, (), IMAGES, batches)
 
-    assert [d.code for d in dataset_findings(report, [])] == ["DPC612"]
+    assert [d.code for d in dataset_findings(report)] == ["DPC612"]
 
 
 @pytest.mark.parametrize(
